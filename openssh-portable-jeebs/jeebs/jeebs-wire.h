@@ -118,6 +118,8 @@ enum jeebs_msg {
 	JEEBS_MSG_REFUSE,	/* MON: string reason; not protected */
 	JEEBS_MSG_DETACH,	/* jeebsd: string reason; go on unprotected.
 				 * Forget the ring: no standby holds it. */
+	JEEBS_MSG_RETIRE,	/* jeebsd: no fields; another host owns the
+				 * session: end at once, send nothing */
 
 	/* jeebsd <-> sshd-adopt, adopt socket */
 	JEEBS_MSG_KEY = 32,	/* sshd-adopt: string recovery key (signed),
