@@ -32,10 +32,22 @@ struct sshbuf;
     (JEEBS_ENVELOPE_LEN + JEEBS_MAX_STREAM + JEEBS_MAX_SEALED + JEEBS_TAG_LEN)
 #define JEEBS_MAX_NAME		256U		/* user, host, role … */
 #define JEEBS_MAX_REASON	256U
+#define JEEBS_MAX_RECOVERY	(16U * 1024)	/* signed recovery key */
 
 #define JEEBS_ID_LEN		16	/* record id, recovery key id */
 #define JEEBS_KEY_LEN		32
 #define JEEBS_TAG_LEN		16
+#define JEEBS_KEM_PK_LEN	(1184 + 32)	/* ML-KEM-768, X25519 */
+#define JEEBS_KEM_CT_LEN	(1088 + 32)
+
+/* What can be adopted by whom: sent in HELLO, recovery key and root. */
+#define JEEBS_FORK_VERSION	"10.0p1-jeebs1"
+
+/*
+ * Recovery keys are good for a day and replaced long before, so that hosts
+ * whose clocks are an hour apart still agree.
+ */
+#define JEEBS_RECOVERY_LIFETIME	(24 * 60 * 60)	/* seconds */
 
 /*
  * Session record: an envelope in clear, stream_len bytes of the TCP stream as
@@ -72,12 +84,18 @@ struct jeebs_envelope {
 /*
  * Return 0 or a negative SSH_ERR_* code. get consumes exactly
  * JEEBS_ENVELOPE_LEN bytes and refuses a wrong magic, an unknown type, a
- * compat newer than ours, non-zero flags and lengths over the bounds.
+ * compat newer than ours, non-zero flags and lengths over the bounds. Both
+ * refuse a root with seq, offsets or stream_len, another record with seq 0,
+ * acked_off > out_off, and an out_off + stream_len of 2^63 or more.
  */
 int jeebs_envelope_put(struct sshbuf *, const struct jeebs_envelope *);
 int jeebs_envelope_get(struct sshbuf *, struct jeebs_envelope *);
 
-/* A jeebs_tcp_state; get refuses impossible values. Same returns. */
+/*
+ * A jeebs_tcp_state, JEEBS_TCP_LEN bytes; both refuse impossible values and
+ * IPv4 addresses mapped to IPv6 (write them as AF_INET). Same returns.
+ */
+#define JEEBS_TCP_LEN		(4 * 2 + 2 * 16 + 3 * 4 + 2 * 1 + 4 * 4)
 int jeebs_tcp_put(struct sshbuf *, const struct jeebs_tcp_state *);
 int jeebs_tcp_get(struct sshbuf *, struct jeebs_tcp_state *);
 
