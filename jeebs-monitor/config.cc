@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: ISC
+#include "config.hh"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+
+#include <fmt/format.h>
+#define TOML_HEADER_ONLY 1
+#include <toml++/toml.h>
+
+namespace jeebs {
+namespace {
+
+constexpr size_t max_config = 1024 * 1024;
+constexpr size_t max_entries = 64;
+
+// Carries the finished line out of the readers below; never leaves this file.
+struct Bad : std::runtime_error {
+	using std::runtime_error::runtime_error;
+};
+
+std::string
+at(const std::string &name, const toml::node &n, const std::string &key,
+    const std::string &what)
+{
+	return fmt::format("{}:{}: {}: {}", name, n.source().begin.line, key,
+	    what);
+}
+
+// One table of the file: hands out values by key and type, and at the end
+// refuses the keys that nobody asked for.
+class Section {
+public:
+	Section(const std::string &name, const toml::table &t,
+	    std::string prefix)
+	    : name_(name), table_(t), prefix_(std::move(prefix)) {}
+
+	[[noreturn]] void bad(const toml::node &n, const std::string &key,
+	    const std::string &what) const
+	{
+		throw Bad(at(name_, n, prefix_ + key, what));
+	}
+
+	[[noreturn]] void bad(const std::string &key,
+	    const std::string &what) const
+	{
+		const toml::node *n = table_.get(key);
+		bad(n != nullptr ? *n : table_, key, what);
+	}
+
+	std::string note(const std::string &key, const std::string &what) const
+	{
+		const toml::node *n = table_.get(key);
+		return at(name_, n != nullptr ? *n : table_, prefix_ + key,
+		    what);
+	}
+
+	const toml::node *find(const std::string &key)
+	{
+		known_.insert(key);
+		return table_.get(key);
+	}
+
+	const toml::node &need(const std::string &key)
+	{
+		const toml::node *n = find(key);
+		if (n == nullptr)
+			bad(key, "missing, add it");
+		return *n;
+	}
+
+	std::string str(const std::string &key, const toml::node &n) const
+	{
+		auto v = n.value_exact<std::string>();
+		if (!v)
+			bad(n, key, "must be a string in quotes");
+		if (v->empty())
+			bad(n, key, "must not be empty");
+		if (v->find('\0') != std::string::npos || v->size() > 4096)
+			bad(n, key, "too long, or holds a NUL");
+		return *v;
+	}
+
+	void opt(const std::string &key, std::string &out)
+	{
+		if (const toml::node *n = find(key))
+			out = str(key, *n);
+	}
+
+	std::string path(const std::string &key, const toml::node &n) const
+	{
+		std::string v = str(key, n);
+		if (v[0] != '/')
+			bad(n, key, "must be an absolute path");
+		return v;
+	}
+
+	void opt_path(const std::string &key, std::string &out)
+	{
+		if (const toml::node *n = find(key))
+			out = path(key, *n);
+	}
+
+	// A host's name: short, and nothing that could disturb a log line.
+	std::string label(const std::string &key)
+	{
+		const toml::node &n = need(key);
+		std::string v = str(key, n);
+		for (char c : v)
+			if (!isalnum(static_cast<unsigned char>(c)) &&
+			    strchr("._-", c) == nullptr)
+				bad(n, key, "use letters, digits, '.', '_' "
+				    "and '-' only");
+		if (v.size() > 64)
+			bad(n, key, "at most 64 characters");
+		return v;
+	}
+
+	uint16_t port(const std::string &key, uint16_t dflt)
+	{
+		const toml::node *n = find(key);
+		if (n == nullptr)
+			return dflt;
+		auto v = n->value_exact<int64_t>();
+		if (!v || *v < 1 || *v > 65535)
+			bad(*n, key, "must be a port, 1 to 65535");
+		return static_cast<uint16_t>(*v);
+	}
+
+	bool opt_bool(const std::string &key, bool dflt)
+	{
+		const toml::node *n = find(key);
+		if (n == nullptr)
+			return dflt;
+		auto v = n->value_exact<bool>();
+		if (!v)
+			bad(*n, key, "must be true or false");
+		return *v;
+	}
+
+	// A numeric unicast address, in the form of inet_ntop(3).
+	std::string address(const std::string &key, int &family)
+	{
+		const toml::node &n = need(key);
+		std::string v = str(key, n);
+		unsigned char a[16];
+		char text[INET6_ADDRSTRLEN];
+
+		if (inet_pton(AF_INET, v.c_str(), a) == 1) {
+			family = AF_INET;
+			if (a[0] == 0 || a[0] >= 224)
+				bad(n, key, "not an address of one host");
+		} else if (inet_pton(AF_INET6, v.c_str(), a) == 1) {
+			family = AF_INET6;
+			if (a[0] == 0xff || IN6_IS_ADDR_UNSPECIFIED(
+			    reinterpret_cast<in6_addr *>(a)))
+				bad(n, key, "not an address of one host");
+			if (a[0] == 0xfe && (a[1] & 0xc0) == 0x80)
+				bad(n, key, "link-local addresses aren't "
+				    "supported, use a global or unique local "
+				    "one");
+		} else
+			bad(n, key, fmt::format("\"{}\" is not an IPv4 or "
+			    "IPv6 address, write it as numbers without a "
+			    "prefix length", v));
+		inet_ntop(family, a, text, sizeof(text));
+		return text;
+	}
+
+	void duration(const std::string &key, std::chrono::milliseconds &out)
+	{
+		const toml::node *n = find(key);
+		if (n == nullptr)
+			return;
+		auto s = n->value_exact<std::string>();
+		const char *how = "must be a string such as \"150ms\" or "
+		    "\"2s\", at most one hour";
+		if (!s)
+			bad(*n, key, how);
+		uint32_t v = 0;
+		const char *end = s->data() + s->size();
+		auto [p, ec] = std::from_chars(s->data(), end, v);
+		std::string_view unit(p, static_cast<size_t>(end - p));
+		uint64_t scale = unit == "ms" ? 1 : unit == "s" ? 1000 : 0;
+		if (ec != std::errc() || scale == 0 || v == 0 ||
+		    v * scale > 3600 * 1000)
+			bad(*n, key, how);
+		out = std::chrono::milliseconds(v * scale);
+	}
+
+	std::vector<std::string> argv(const std::string &key)
+	{
+		std::vector<std::string> out;
+		const toml::node *n = find(key);
+		if (n == nullptr)
+			return out;
+		const toml::array *a = n->as_array();
+		if (a == nullptr || a->empty() || a->size() > max_entries)
+			bad(*n, key, "must be a list such as "
+			    "[\"/usr/local/sbin/fence\", \"other-host\"]");
+		for (const toml::node &e : *a)
+			out.push_back(out.empty() ? path(key, e) :
+			    str(key, e));
+		return out;
+	}
+
+	// A [key] table; nullptr when it isn't there.
+	const toml::table *table(const std::string &key)
+	{
+		const toml::node *n = find(key);
+		if (n == nullptr)
+			return nullptr;
+		if (n->as_table() == nullptr)
+			bad(*n, key, fmt::format("must be a table, write "
+			    "[{}]", key));
+		return n->as_table();
+	}
+
+	// The [[key]] tables, at least one.
+	std::vector<const toml::table *> tables(const std::string &key)
+	{
+		const toml::node *n = find(key);
+		std::vector<const toml::table *> out;
+		if (n == nullptr)
+			bad(key, fmt::format("missing, add at least one "
+			    "[[{}]]", key));
+		const toml::array *a = n->as_array();
+		if (a == nullptr || a->empty() || a->size() > max_entries)
+			bad(*n, key, fmt::format("must be one to {} [[{}]] "
+			    "tables", max_entries, key));
+		for (const toml::node &e : *a) {
+			if (e.as_table() == nullptr)
+				bad(e, key, fmt::format("must be a table, "
+				    "write [[{}]]", key));
+			out.push_back(e.as_table());
+		}
+		return out;
+	}
+
+	void done() const
+	{
+		for (auto &&[k, v] : table_) {
+			std::string key(k.str());
+			if (known_.count(key) == 0) {
+				if (key.size() > 64)
+					key = key.substr(0, 64) + "…";
+				bad(v, key, "unknown key, remove it or see "
+				    "jeebsd.conf(5)");
+			}
+		}
+	}
+
+private:
+	const std::string &name_;
+	const toml::table &table_;
+	std::string prefix_;
+	std::set<std::string> known_;
+};
+
+PeerConfig
+read_peer(const std::string &name, Section &root)
+{
+	const toml::table *t = root.table("peer");
+	if (t == nullptr)
+		root.bad("peer", "missing, add [peer]");
+	Section s(name, *t, "peer.");
+	PeerConfig p;
+	p.name = s.label("name");
+	p.address = s.address("address", p.family);
+	p.port = s.port("port", 7022);
+	p.public_key = s.str("public_key", s.need("public_key"));
+	s.done();
+	return p;
+}
+
+VipConfig
+read_vip(const std::string &name, const toml::table &t)
+{
+	Section s(name, t, "vip.");
+	VipConfig v;
+	v.address = s.address("address", v.family);
+	const toml::node &n = s.need("interface");
+	v.interface = s.str("interface", n);
+	if (v.interface.size() >= IFNAMSIZ ||
+	    v.interface.find_first_of("/ \t\n\"") != std::string::npos)
+		s.bad(n, "interface", "not the name of a network interface");
+	s.done();
+	return v;
+}
+
+HeartbeatPath
+read_heartbeat(const std::string &name, const toml::table &t)
+{
+	Section s(name, t, "heartbeat.");
+	HeartbeatPath h;
+	int family;
+	h.local = s.address("local", h.family);
+	h.remote = s.address("remote", family);
+	h.port = s.port("port", 7023);
+	if (family != h.family)
+		s.bad("remote", "must be of the same family as local");
+	if (h.local == h.remote)
+		s.bad("remote", "must differ from local, it is the peer's "
+		    "address");
+	s.done();
+	return h;
+}
+
+void
+check_timing(Section &s, Config &c)
+{
+	const Timing &t = c.timing;
+	auto bad = [&](const char *key, const std::string &what) {
+		s.bad(key, what);
+	};
+
+	if (t.heartbeat.count() < 5)
+		bad("heartbeat", "must be at least 5ms");
+	if (t.suspect < 2 * t.heartbeat)
+		bad("suspect", fmt::format("must be at least two heartbeats, "
+		    "{}ms", 2 * t.heartbeat.count()));
+	if (t.detect < t.suspect)
+		bad("detect", fmt::format("must be at least suspect, {}ms",
+		    t.suspect.count()));
+	if (t.lease < 2 * t.heartbeat)
+		bad("lease", fmt::format("must be at least two heartbeats, "
+		    "{}ms: the primary would stall whenever one is lost",
+		    2 * t.heartbeat.count()));
+	// By then a standby that lives has taken the VIP and answers for it.
+	if (t.alone_after < t.detect + t.lease + t.heartbeat)
+		bad("alone-after", fmt::format("must be at least detect + "
+		    "lease + heartbeat, {}ms: before that a standby that is "
+		    "taking over can't be told from a dead one",
+		    (t.detect + t.lease + t.heartbeat).count()));
+	if (t.boot_wait < t.detect)
+		bad("boot-wait", fmt::format("must be at least detect, {}ms",
+		    t.detect.count()));
+	if (t.lease > t.detect)
+		c.warnings.push_back(s.note("lease", fmt::format("longer than "
+		    "detect: each takeover waits until the lease has run out, "
+		    "{}ms after the last heartbeat instead of {}ms",
+		    t.lease.count(), t.detect.count())));
+}
+
+void
+read_timing(const std::string &name, Section &root, Config &c)
+{
+	static const toml::table none;
+	const toml::table *t = root.table("timing");
+	Section s(name, t != nullptr ? *t : none, "timing.");
+	Timing &v = c.timing;
+
+	s.duration("heartbeat", v.heartbeat);
+	s.duration("suspect", v.suspect);
+	s.duration("detect", v.detect);
+	v.lease = v.detect;
+	s.duration("lease", v.lease);
+	v.boot_wait = std::max(v.boot_wait, v.detect);
+	s.duration("boot-wait", v.boot_wait);
+	v.alone_after = std::max(v.alone_after,
+	    v.detect + v.lease + 2 * v.heartbeat);
+	s.duration("alone-after", v.alone_after);
+	s.duration("gap-timeout", v.gap_timeout);
+	s.duration("adopt-timeout", v.adopt_timeout);
+	check_timing(s, c);
+	s.done();
+}
+
+void
+check_addresses(Section &s, const Config &c)
+{
+	for (size_t i = 0; i < c.vips.size(); i++) {
+		const VipConfig &v = c.vips[i];
+		for (size_t j = 0; j < i; j++)
+			if (c.vips[j].address == v.address)
+				s.bad("vip", fmt::format("{} is there twice, "
+				    "remove one", v.address));
+		if (v.address == c.peer.address)
+			s.bad("vip", fmt::format("{} is the peer's own "
+			    "address too, a VIP needs one of its own",
+			    v.address));
+		for (const HeartbeatPath &h : c.heartbeats)
+			if (v.address == h.local || v.address == h.remote)
+				s.bad("vip", fmt::format("{} carries a "
+				    "heartbeat too, a VIP needs an address of "
+				    "its own", v.address));
+	}
+	for (size_t i = 0; i < c.heartbeats.size(); i++)
+		for (size_t j = 0; j < i; j++)
+			if (c.heartbeats[i] == c.heartbeats[j])
+				s.bad("heartbeat", fmt::format("{} to {} is "
+				    "there twice, remove one",
+				    c.heartbeats[i].local,
+				    c.heartbeats[i].remote));
+}
+
+Config
+read_root(const toml::table &t, const std::string &name)
+{
+	Config c;
+	Section s(name, t, "");
+
+	c.file = name;
+	c.host = s.label("host");
+	s.opt_path("run_dir", c.run_dir);
+	s.opt_path("state_dir", c.state_dir);
+	s.opt_path("key_file", c.key_file);
+	s.opt("user", c.user);
+	c.preferred = s.opt_bool("preferred", false);
+	if (const toml::node *n = s.find("input-commit")) {
+		std::string v = s.str("input-commit", *n);
+		if (v == "hold")
+			s.bad(*n, "input-commit", "\"hold\" is not in this "
+			    "version, use \"tap\"");
+		if (v != "tap")
+			s.bad(*n, "input-commit", "must be \"tap\"");
+	}
+	c.peer = read_peer(name, s);
+	if (c.peer.name == c.host)
+		s.bad("peer", "name is this host's own, put the other host's "
+		    "there");
+	for (const toml::table *v : s.tables("vip"))
+		c.vips.push_back(read_vip(name, *v));
+	if (const toml::table *v = s.table("service")) {
+		Section service(name, *v, "service.");
+		c.service_port = service.port("port", c.service_port);
+		service.done();
+	}
+	for (const toml::table *v : s.tables("heartbeat"))
+		c.heartbeats.push_back(read_heartbeat(name, *v));
+	c.fence = s.argv("fence");
+	s.duration("fence-timeout", c.fence_timeout);
+	read_timing(name, s, c);
+	s.done();
+	check_addresses(s, c);
+	return c;
+}
+
+} // namespace
+
+Result<Config>
+parse_config(std::string_view text, const std::string &name)
+{
+	try {
+		return read_root(toml::parse(text, name), name);
+	} catch (const toml::parse_error &e) {
+		return tl::unexpected(Error{fmt::format("{}:{}: syntax: {}",
+		    name, e.source().begin.line, e.description())});
+	} catch (const Bad &e) {
+		return tl::unexpected(Error{e.what()});
+	}
+}
+
+Result<Config>
+load_config(const std::string &file)
+{
+	std::ifstream in(file, std::ios::binary);
+	std::string text;
+
+	if (!in)
+		return tl::unexpected(Error{fmt::format("{}: {}, create it "
+		    "or name another with -f", file, strerror(errno)), errno});
+	char buf[4096];
+	while (in.read(buf, sizeof(buf)) || in.gcount() > 0) {
+		text.append(buf, static_cast<size_t>(in.gcount()));
+		if (text.size() > max_config)
+			return tl::unexpected(Error{fmt::format("{}: larger "
+			    "than 1 MiB, that is no jeebsd.conf", file)});
+	}
+	if (in.bad())
+		return tl::unexpected(Error{fmt::format("{}: can't be read",
+		    file), EIO});
+	return parse_config(text, file);
+}
+
+} // namespace jeebs
