@@ -95,7 +95,7 @@ int jeebs_envelope_get(struct sshbuf *, struct jeebs_envelope *);
  * A jeebs_tcp_state, JEEBS_TCP_LEN bytes; both refuse impossible values and
  * IPv4 addresses mapped to IPv6 (write them as AF_INET). Same returns.
  */
-#define JEEBS_TCP_LEN		(4 * 2 + 2 * 16 + 3 * 4 + 2 * 1 + 4 * 4)
+#define JEEBS_TCP_LEN		(2 + 3 * 2 + 2 * 16 + 3 * 4 + 2 + 4 * 4)
 int jeebs_tcp_put(struct sshbuf *, const struct jeebs_tcp_state *);
 int jeebs_tcp_get(struct sshbuf *, struct jeebs_tcp_state *);
 
