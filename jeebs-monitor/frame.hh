@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: ISC
+// Frames of the link between two jeebsd: uint32 length, uint8 type, payload;
+// big-endian, strings with a uint32 length (PROTOCOL.link has the prose).
+// Encoders append a whole frame to a Buffer; decoders take one payload, are
+// bounded, and refuse trailing bytes. Pure functions, any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "buffer.hh"
+#include "jeebs-wire.h"
+#include "result.hh"
+
+namespace jeebs {
+
+inline constexpr uint32_t link_proto = 1;
+
+// Bytes before the payload: length (of type and payload) and type.
+inline constexpr size_t frame_header_len = 4 + 1;
+// RECORD: sid before the record itself.
+inline constexpr size_t record_prefix_len = frame_header_len + 8;
+inline constexpr size_t max_frame_payload = 8 + size_t{JEEBS_MAX_RECORD};
+inline constexpr size_t max_commits = 4096;	// entries of one COMMIT
+
+enum class FrameType : uint8_t {
+	hello = 1,	// first frame, both ways: PeerHello
+	key,		// standby: string signed recovery key
+	open,		// primary: OpenFrame, a session's incarnation begins
+	record,		// primary: uint64 sid, one session record
+	commit,		// standby: uint32 n, n x (sid, seq, out_end)
+	tcp,		// primary: uint64 sid, string tcp state
+	close,		// primary: uint64 sid, string reason: it is over
+	closed,		// standby: uint64 sid: nothing of it is left here
+	drop,		// standby: uint64 sid, string reason: not kept (any more)
+	resign,		// uint64 epoch, string reason: holds nothing, won't take over
+	role,		// uint64 epoch, uint8 role
+	ping,		// no fields
+};
+
+enum class PeerRole : uint8_t { joining = 0, standby = 1, primary = 2 };
+
+struct FrameView {
+	FrameType type{};
+	Bytes payload;	// valid until the callee returns
+};
+
+// Who the other jeebsd is, as it says over the authenticated link.
+struct PeerHello {
+	uint32_t proto = link_proto;
+	std::string host;		// its `host`
+	std::string version;		// of the fork, JEEBS_FORK_VERSION
+	uint64_t instance = 0;		// random, one per start of jeebsd
+	uint64_t epoch = 0;
+	PeerRole role = PeerRole::joining;
+	uint32_t wants = 0;		// bits for later versions; 0
+	bool operator==(const PeerHello &) const = default;
+};
+
+struct OpenFrame {
+	uint64_t sid = 0;	// random, one per incarnation
+	Bytes root;		// root record
+	jeebs_tcp_state tcp{};
+	std::string user;	// for status only
+};
+
+struct CommitEntry {
+	uint64_t sid = 0;
+	uint64_t seq = 0;	// of the last record held
+	uint64_t out_end = 0;	// stream offset after it
+	bool operator==(const CommitEntry &) const = default;
+};
+
+struct SidText {
+	uint64_t sid = 0;
+	std::string text;
+};
+
+struct RecordFrame {
+	uint64_t sid = 0;
+	Bytes record;
+};
+
+struct TcpFrame {
+	uint64_t sid = 0;
+	jeebs_tcp_state tcp{};
+};
+
+struct RoleFrame {
+	uint64_t epoch = 0;
+	PeerRole role{};
+};
+
+struct EpochText {
+	uint64_t epoch = 0;
+	std::string text;
+};
+
+// Looks for one frame at the start of in. Returns the bytes that it takes, 0
+// if more is needed (*need is then the least total to ask for), or an error
+// for a length or type that no frame has.
+[[nodiscard]] Result<size_t> next_frame(Bytes in, FrameView &out,
+    size_t *need = nullptr);
+
+void put_hello(Buffer &, const PeerHello &);
+void put_key(Buffer &, Bytes key);
+void put_open(Buffer &, const OpenFrame &);
+void put_record(Buffer &, uint64_t sid, Bytes record);
+void put_commit(Buffer &, std::span<const CommitEntry>);	// <= max_commits
+void put_tcp(Buffer &, uint64_t sid, const jeebs_tcp_state &);
+void put_close(Buffer &, uint64_t sid, std::string_view reason);
+void put_closed(Buffer &, uint64_t sid);
+void put_drop(Buffer &, uint64_t sid, std::string_view reason);
+void put_resign(Buffer &, uint64_t epoch, std::string_view reason);
+void put_role(Buffer &, uint64_t epoch, PeerRole);
+void put_ping(Buffer &);
+
+// Writes the header and sid of a RECORD frame over the first record_prefix_len
+// bytes of a buffer whose rest is the record: no copy on the way out.
+void finish_record_frame(Buffer &, uint64_t sid);
+
+[[nodiscard]] Result<PeerHello> get_hello(Bytes);
+[[nodiscard]] Result<Bytes> get_key(Bytes);	// <= JEEBS_MAX_RECOVERY
+[[nodiscard]] Result<OpenFrame> get_open(Bytes);	// root points into input
+[[nodiscard]] Result<RecordFrame> get_record(Bytes);	// likewise
+[[nodiscard]] Result<std::vector<CommitEntry>> get_commit(Bytes);
+[[nodiscard]] Result<TcpFrame> get_tcp(Bytes);
+[[nodiscard]] Result<SidText> get_close(Bytes);	// also DROP
+[[nodiscard]] Result<uint64_t> get_closed(Bytes);
+[[nodiscard]] Result<EpochText> get_resign(Bytes);
+[[nodiscard]] Result<RoleFrame> get_role(Bytes);
+[[nodiscard]] Result<void> get_ping(Bytes);
+
+const char *to_string(PeerRole);
+
+} // namespace jeebs

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: ISC
+// The standby's end of replication: frames of the link into the Store, commits
+// back, one COMMIT frame for each batch that was readable. Owner: the daemon;
+// event loop's thread only.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "frame.hh"
+#include "link.hh"
+#include "store.hh"
+
+namespace jeebs {
+
+class Replica {
+public:
+	struct Handlers {
+		// A session's incarnation can be adopted from now on.
+		std::function<void(const StoredSession &)> opened;
+		// Nothing of the flow is left (closed, dropped).
+		std::function<void(const Flow &)> closed;
+	};
+
+	Replica(Store &, FrameSink &, Handlers = {});
+
+	// OPEN, RECORD, TCP and CLOSE; an error means a broken protocol. A
+	// session that breaks the rules is dropped alone: that is no error.
+	[[nodiscard]] Result<void> frame(const FrameView &);
+
+	// Sends what was collected. Call at Link's batch_end.
+	void flush();
+
+	// The link is lost: what wasn't sent is void (the primary asks anew).
+	void link_down();
+
+private:
+	Store &store_;
+	FrameSink &sink_;
+	Handlers handlers_;
+	std::vector<CommitEntry> commits_;
+};
+
+} // namespace jeebs

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: ISC
+// The standby's records, in memory: for each session what an adoption needs,
+// trimmed as the client acknowledges. No I/O but the adoption file. Owner: the
+// daemon, through Replica; event loop's thread only.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "buffer.hh"
+#include "chain.hh"
+#include "flow.hh"
+#include "frame.hh"
+#include "result.hh"
+#include "unique_fd.hh"
+
+namespace jeebs {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+struct StoreLimits {
+	size_t session_bytes = 32U << 20;	// records of one session
+	size_t total_bytes = 1U << 30;		// records of all
+	size_t sessions = 20000;
+	size_t input_bytes = 4U << 20;		// tapped packets of one session
+	size_t input_packets = 8192;
+	size_t input_total_bytes = 256U << 20;
+};
+
+// What the store knows of one session: a copy, stays valid.
+struct StoredSession {
+	uint64_t sid = 0;
+	Flow flow;
+	std::string user;	// for status only: not verified
+	uint64_t epoch = 0;
+	std::array<uint8_t, JEEBS_ID_LEN> record_id{};
+	jeebs_tcp_state tcp{};
+	SteadyTime tcp_at{};	// when tcp arrived
+	bool adoptable = false;	// has a checkpoint, and no END
+	bool ended = false;	// an END record is in
+	uint64_t seq = 0;	// of the last record
+	uint64_t first_off = 0;	// stream offset of the first byte held
+	uint64_t acked_off = 0;	// largest offset known to be ACKed
+	uint64_t out_end = 0;	// offset after the last byte held
+	uint64_t in_off = 0;	// client's bytes consumed
+	size_t records = 0, bytes = 0;
+	size_t input_packets = 0, input_bytes = 0;
+};
+
+class Store {
+public:
+	explicit Store(StoreLimits = {});
+
+	// A new incarnation. One of the same flow that is there stays adoptable
+	// until this one's first checkpoint is in, then it is gone.
+	[[nodiscard]] Result<void> open(const OpenFrame &, SteadyTime now);
+
+	// Takes one record. An error means that the session has been dropped:
+	// the primary must be told (DROP).
+	[[nodiscard]] Result<CommitEntry> record(const RecordFrame &);
+
+	// Unknown sids are ignored here: TCP and CLOSE cross with DROP.
+	void tcp(const TcpFrame &, SteadyTime now);
+	void close(uint64_t sid);
+	void clear();
+
+	// The client has ACKed our bytes before this (seen by the tap).
+	void acked(uint64_t sid, uint64_t off);
+
+	// Keeps a client's packet (a whole IP packet) if it carries payload that
+	// the session's last record hasn't consumed; the oldest go first when it
+	// is too much. False if it is no stored session's, or nothing new.
+	bool input(Bytes ip_packet);
+
+	// Packets kept for a session, oldest first; valid until the next call.
+	std::vector<Bytes> inputs(uint64_t sid) const;
+
+	std::vector<StoredSession> sessions() const;
+	// By the sid of the incarnation that would be adopted, or one to be.
+	[[nodiscard]] Result<StoredSession> find(uint64_t sid) const;
+	[[nodiscard]] Result<StoredSession> find(const Flow &) const;
+
+	// A sealed memfd, at offset 0, as JEEBS_MSG_ADOPT wants it: root, then
+	// every record from the first one kept.
+	[[nodiscard]] Result<UniqueFd> adoption_file(uint64_t sid) const;
+
+	size_t size() const { return flows_.size(); }
+	size_t bytes() const { return bytes_; }
+
+private:
+	struct Record {
+		Buffer data;
+		uint64_t out_off;
+		uint64_t out_end;
+		bool checkpoint;
+	};
+	struct Incarnation {
+		uint64_t sid;
+		RecordChain chain;
+		Buffer root;
+		jeebs_tcp_state tcp;
+		SteadyTime tcp_at;
+		std::string user;
+		std::deque<Record> records;
+		size_t bytes;		// root and records
+		uint64_t acked;		// largest known
+	};
+	struct Packet {
+		uint64_t end_off;	// stream offset after its payload
+		Buffer data;
+	};
+	struct Entry {
+		Flow flow;
+		std::unique_ptr<Incarnation> active;	// adopted if it must be
+		std::unique_ptr<Incarnation> pending;	// no checkpoint yet
+		std::deque<Packet> inputs;
+		size_t input_bytes = 0;
+	};
+	using Entries = std::map<Flow, Entry>;
+
+	Entry *entry(uint64_t sid);
+	const Incarnation *incarnation(uint64_t sid) const;
+	StoredSession describe(const Entry &, const Incarnation &) const;
+	void trim(Entry &);
+	void trim_inputs(Entry &);
+	void forget(std::unique_ptr<Incarnation> &);
+	void erase(Entry &);
+
+	StoreLimits limits_;
+	Entries flows_;
+	std::unordered_map<uint64_t, Entries::iterator> by_sid_;
+	size_t bytes_ = 0;
+	size_t input_total_ = 0;
+};
+
+} // namespace jeebs

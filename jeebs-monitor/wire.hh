@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: ISC
+// jeebs-wire.h for C++: the same structs, Result instead of return codes, and
+// no sshbuf in sight. Owner: nobody, pure functions. Any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "buffer.hh"
+#include "jeebs-wire.h"
+#include "result.hh"
+
+namespace jeebs {
+
+// The envelope at the start of a record of exactly rec.size() bytes: also
+// refused if the lengths inside don't add up to that.
+[[nodiscard]] Result<jeebs_envelope> get_record_envelope(Bytes rec);
+
+// Exactly one jeebs_tcp_state.
+[[nodiscard]] Result<jeebs_tcp_state> get_tcp_state(Bytes);
+void put_tcp_state(Buffer &, const jeebs_tcp_state &);	// JEEBS_TCP_LEN bytes
+
+// Record id as 32 hex digits, for logs.
+std::string hex_id(const uint8_t id[JEEBS_ID_LEN]);
+
+} // namespace jeebs
