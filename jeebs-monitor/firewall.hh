@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: ISC
+// Firewall: what may leave the service interface with a service address as its
+// source, enforced by the kernel (nft table "netdev jeebs_<interface>", hook
+// egress, Linux 5.16) also when this process hangs or dies.
+// Synchronous, about 1 ms a call; any one thread. Needs CAP_NET_ADMIN.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "flow.hh"
+#include "result.hh"
+
+namespace jeebs {
+
+struct FirewallConfig {
+	std::string interface;
+	std::vector<IpAddr> vips;
+};
+
+/**
+ * Two parts. The lease: IP packets from a VIP, ARP with a VIP as the sender
+ * and NAs for a VIP pass only while it lasts (enforced), or always (not
+ * enforced). Protected flows: their FIN and RST never pass, lease or not.
+ */
+class Firewall {
+public:
+	explicit Firewall(FirewallConfig);
+	/** Leaves the table as it is: the lease goes on to hold. */
+	~Firewall();
+	Firewall(const Firewall &) = delete;
+	Firewall &operator=(const Firewall &) = delete;
+
+	/**
+	 * Makes the table anew, in one transaction with the removal of an
+	 * earlier run's: enforced or not, no lease, no protected flows.
+	 */
+	[[nodiscard]] Result<void> install(bool enforced);
+	/** Removes the table. Idempotent. */
+	[[nodiscard]] Result<void> remove();
+
+	/** Whether the lease matters. The lease itself stays as it is. */
+	[[nodiscard]] Result<void> enforce(bool);
+	/** The lease lasts this long from now; <= 0 ends it. */
+	[[nodiscard]] Result<void> refresh(std::chrono::milliseconds remaining);
+	/** The lease lasts until further notice (serving alone). */
+	[[nodiscard]] Result<void> unlimited();
+	/** Ownership lost: enforced, and no lease. */
+	[[nodiscard]] Result<void> drop_all_from_vip();
+
+	[[nodiscard]] Result<void> protect(std::span<const Flow>);
+	[[nodiscard]] Result<void> unprotect(std::span<const Flow>);
+
+private:
+	struct Impl;
+	std::unique_ptr<Impl> impl_;
+};
+
+} // namespace jeebs

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: ISC
+// Reads a live connection's state from a copy of its descriptor, without
+// repair mode: the owner isn't disturbed. Needs no capability. Any thread.
+#pragma once
+
+#include <cstdint>
+
+#include <linux/jeebs.h>
+
+#include "result.hh"
+
+namespace jeebs {
+
+/**
+ * Refreshes ts_val (TCP_TIMESTAMP; 0 without the option), mss (TCP_MAXSEG),
+ * snd_wnd, max_window and rcv_wnd (TCP_INFO; rcv_wnd from Linux 6.2 on, else it
+ * stays as it was). An error when the connection isn't ESTABLISHED or
+ * CLOSE_WAIT; the state is then unchanged.
+ */
+[[nodiscard]] Result<void> refresh_tcp_state(int fd, jeebs_tcp_state &);
+
+/** Bytes written that the peer hasn't ACKed, sent or not (SIOCOUTQ). */
+[[nodiscard]] Result<uint32_t> unacked_bytes(int fd);
+
+} // namespace jeebs
