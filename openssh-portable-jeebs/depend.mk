@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: ISC
+# Read after OpenSSH's Makefile (make -f Makefile -f depend.mk): lets the
+# compiler write down which headers each object needs.
+CPPFLAGS += -MMD -MP
+-include $(wildcard *.d jeebs/*.d)
