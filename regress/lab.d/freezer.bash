@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: ISC
+# One control group per host: it says which processes are the lab's, and it
+# freezes. cgroup v2 where there is one, else v1's freezer, else none: then
+# pause sends SIGSTOP to each process (which a parent can see, unlike frost).
+
+freezer_find() {
+	freezer=$(findmnt -rno TARGET -t cgroup2 | head -n 1)
+	[[ -z $freezer || ! -w $freezer/cgroup.procs ]] || return 0
+	freezer=$(findmnt -rno TARGET,OPTIONS -t cgroup |
+		awk '$2 ~ /(^|,)freezer(,|$)/ { print $1; exit }')
+	[[ -z $freezer || ! -w $freezer/cgroup.procs ]] || return 0
+	freezer=$state/cgroup
+	mkdir -p "$freezer"
+	mountpoint -q "$freezer" ||
+		mount -t cgroup2 jeebs-lab "$freezer" 2>/dev/null || freezer=
+}
+
+freezer_dir() {
+	echo "$freezer/jeebs-lab.$name.$1"
+}
+
+freezer_create() {
+	[[ $freezer ]] || return 0
+	mkdir -p "$(freezer_dir "$1")"
+}
+
+# Puts this shell, and so what it execs, under HOST.
+freezer_join() {
+	[[ $freezer ]] || return 0
+	echo "$BASHPID" >"$(freezer_dir "$1")/cgroup.procs"
+}
+
+freezer_pids() {
+	local dir
+	if [[ $freezer ]]; then
+		dir=$(freezer_dir "$1")
+		[[ ! -d $dir ]] || cat "$dir/cgroup.procs"
+	elif host_up "$1"; then
+		pgrep --ns "$(host_pid "$1")" --nslist pid
+	fi
+}
+
+freezer_set() {
+	local dir pid deadline
+	if [[ -z $freezer ]]; then
+		echo "lab: no cgroup freezer here: $1's processes get SIGSTOP" >&2
+		for pid in $(freezer_pids "$1"); do
+			[[ $pid == "$(host_pid "$1")" ]] ||
+				kill -s "$( (($2)) && echo STOP || echo CONT)" "$pid"
+		done
+		return
+	fi
+	dir=$(freezer_dir "$1")
+	deadline=$((SECONDS + 5))
+	if [[ -e $dir/cgroup.freeze ]]; then
+		echo "$2" >"$dir/cgroup.freeze"
+		until grep -qx "frozen $2" "$dir/cgroup.events"; do
+			((SECONDS < deadline)) || die "$1: the freezer hangs"
+		done
+	else
+		local want=THAWED
+		(($2)) && want=FROZEN
+		echo "$want" >"$dir/freezer.state"
+		until [[ $(<"$dir/freezer.state") == "$want" ]]; do
+			((SECONDS < deadline)) || die "$1: the freezer hangs"
+		done
+	fi
+}
+
+# Kills whatever an earlier lab of this name left under HOST.
+freezer_sweep() {
+	[[ $freezer ]] || return 0
+	local dir pid deadline=$((SECONDS + 10))
+	dir=$(freezer_dir "$1")
+	[[ -d $dir ]] || return 0
+	[[ ! -e $dir/freezer.state ]] || echo THAWED >"$dir/freezer.state"
+	until [[ -z $(<"$dir/cgroup.procs") ]]; do
+		for pid in $(<"$dir/cgroup.procs"); do
+			kill -KILL "$pid" 2>/dev/null || :
+		done
+		((SECONDS < deadline)) || die "$1: processes that do not die:" \
+			"$(tr '\n' ' ' <"$dir/cgroup.procs")"
+		sleep 0.02
+	done
+	rmdir "$dir"
+}
+
+lab_freeze() {
+	need_host "$1"
+	host_up "$1" || die "$1 is not up"
+	freezer_find
+	freezer_set "$1" "$2"
+}

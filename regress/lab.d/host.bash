@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: ISC
+# A host: namespaces (network, PID, mount, UTS, time) under one init, and the
+# files that outlive a crash of it, in $state/hosts/HOST.
+
+# Hours since boot, as on machines that were not started together.
+declare -Ar uptime=([alpha]=12600 [beta]=93600 [client]=5400 [target]=180000)
+
+addr() {
+	echo "10.77.0.${host_number[$1]}"
+}
+
+addr6() {
+	echo "fd77::${host_number[$1]}"
+}
+
+host_pid() {
+	cat "$state/hosts/$1/pid" 2>/dev/null
+}
+
+host_up() {
+	local pid
+	pid=$(host_pid "$1") && [[ -e /proc/$pid/ns/pid &&
+	$(readlink "/proc/$pid/ns/pid") == "$(cat "$state/hosts/$1/pidns")" ]]
+}
+
+# A fresh kernel for HOST. The cards outlive a crash: they are moved over from
+# the dead namespace, whose orphaned sockets die with it.
+host_network() {
+	local h=$1 net=$state/hosts/$1/net dev
+	net_create "$net.new"
+	for dev in svc0 rep0; do
+		nsenter --net="$net" ip link set "$dev" netns "$net.new" 2>/dev/null ||
+			[[ $dev == rep0 ]]
+	done
+	umount "$net"
+	mount --bind "$net.new" "$net"
+	umount "$net.new"
+	rm "$net.new"
+	nsenter --net="$net" sysctl -qw net.ipv6.conf.all.disable_ipv6=0 \
+		net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
+		net.ipv6.conf.all.accept_ra=0 net.ipv6.conf.default.accept_ra=0
+	nsenter --net="$net" ip -batch - <<-END
+		link set lo up
+		link set svc0 up
+		address add $(addr "$h")/24 dev svc0
+		address add $(addr6 "$h")/64 dev svc0 nodad
+	END
+	[[ " ${servers[*]} " != *" $h "* ]] ||
+		nsenter --net="$net" ip -batch - <<-END
+			link set rep0 up
+			address add 10.78.0.${host_number[$h]}/24 dev rep0
+		END
+}
+
+# host_start HOST: power on; returns when its services were started.
+host_start() {
+	local h=$1 dir=$state/hosts/$1 deadline=$((SECONDS + 15))
+	mkdir -p "$dir"/{etc,etc-work,lib,lib-work,log,run,mnt}
+	host_network "$h"
+	rm -f "$dir/pid" "$dir/ready"
+	rm -f "$state/dark/$h"
+	switch_sync
+	freezer_create "$h"
+	(
+		freezer_join "$h"
+		[[ -z ${lock_fd-} ]] || exec {lock_fd}>&-
+		exec setsid nsenter --net="$dir/net" \
+			unshare --mount --uts --pid --fork --time \
+			--boottime "${uptime[$h]}" --monotonic "${uptime[$h]}" \
+			"$here/lab.d/init" "$h" "$state" "$build" "$stock" \
+			</dev/null >>"$dir/log/init.log" 2>&1
+	) &
+	until [[ -e $dir/ready ]]; do
+		((SECONDS < deadline)) || {
+			tail -n 5 "$dir/log/init.log" >&2
+			die "$h does not come up"
+		}
+		sleep 0.01
+	done
+}
+
+lab_up() {
+	local arg value
+	stock= input=tap mirror=on
+	while (($#)); do
+		arg=$1
+		value=${2-}
+		case $arg in
+		--stock)
+			stock=1
+			shift
+			continue
+			;;
+		--input | --mirror | --set) (($# >= 2)) || die "$arg: a value is missing" ;;
+		*) die "up: unknown argument \"$arg\"" ;;
+		esac
+		case $arg=$value in
+		--input=tap | --input=hold) input=$value ;;
+		--mirror=on | --mirror=off) mirror=$value ;;
+		--set=*) config_set "$value" ;;
+		*) die "$arg: \"$value\" is not one of its values" ;;
+		esac
+		shift 2
+	done
+	up_check
+	[[ ! -f $state/up ]] || ! host_up alpha || [[ $(<"$state/up") != done ]] ||
+		die "lab \"$name\" is up already: regress/lab down"
+	lab_down
+	trap 'up_failed $?' EXIT
+	mkdir -p "$state"
+	mount -t tmpfs -o mode=755 jeebs-lab "$state"
+	mount --make-private "$state"
+	echo starting >"$state/up"
+	echo "$stock" >"$state/stock"
+	echo "$mirror" >"$state/mirror"
+	freezer_find
+	mkdir -p "$state/hosts" "$state/home" "$state/common"
+	local h
+	switch_create
+	config_common
+	for h in "${servers[@]}"; do
+		[[ $stock ]] || "$build/monitor/jeebsctl" keygen \
+			-o "$state/common/$h.key" >"$state/common/$h.pub"
+	done
+	for h in "${hosts[@]}"; do
+		mkdir "$state/hosts/$h"
+		config_host "$h"
+		net_create "$state/hosts/$h/net"
+		switch_port "$h" "$state/hosts/$h/net"
+	done
+	switch_rules
+	local pids=()
+	for h in "${hosts[@]}"; do
+		host_start "$h" &
+		pids+=($!)
+	done
+	for h in "${pids[@]}"; do
+		wait "$h" || die "lab \"$name\" did not start"
+	done
+	if [[ $stock ]]; then
+		nsenter --net="$state/hosts/alpha/net" ip -batch - <<-END
+			address add $vip/24 dev svc0
+			address add $vip6/64 dev svc0 nodad
+		END
+	else
+		wait_protected 20
+	fi
+	echo done >"$state/up"
+	trap - EXIT
+}
+
+up_check() {
+	local tool
+	for tool in ip nft unshare nsenter ssh ssh-keygen jq setsid findmnt awk; do
+		command -v "$tool" >/dev/null || die "$tool is missing: ./bootstrap.sh deps"
+	done
+	[[ -x /usr/sbin/sshd ]] ||
+		die "/usr/sbin/sshd is missing (target runs it): ./bootstrap.sh deps"
+	[[ $stock ]] && return
+	for tool in openssh/sshd openssh/sshd-adopt monitor/jeebsd monitor/jeebsctl; do
+		[[ -x $build/$tool ]] ||
+			die "$build/$tool is missing: ./bootstrap.sh build"
+	done
+}
+
+# A lab that did not come up says why, and leaves nothing.
+up_failed() {
+	local h
+	trap - EXIT
+	for h in "${servers[@]}"; do
+		echo "--- $h, last lines of its logs" >&2
+		tail -qn 8 "$state/hosts/$h"/log/{init,jeebsd,sshd}.log >&2 2>/dev/null || :
+	done
+	if [[ ${JEEBS_LAB_KEEP-} ]]; then
+		echo "lab: left as it is in $state" >&2
+		echo failed >"$state/up"
+	else
+		lab_down
+	fi
+	exit "$1"
+}
+
+lab_down() {
+	local h m
+	if [[ -d $state ]]; then
+		freezer_find
+	else
+		freezer_find_without_state
+	fi
+	for h in "${hosts[@]}"; do
+		host_up "$h" && kill -KILL "$(host_pid "$h")" 2>/dev/null
+		freezer_sweep "$h"
+	done
+	# Deepest first; more than once where a crashed "up" mounted over itself.
+	while read -r m; do
+		umount -l "$m" || :
+	done < <(awk -v d="$state" '$5 == d || index($5, d "/") == 1 { print $5 }' \
+		/proc/self/mountinfo | sort -r)
+	rm -rf --one-file-system "$state"
+}
+
+# Nothing was ever mounted for this name: only a system-wide freezer counts.
+freezer_find_without_state() {
+	mkdir -p "$state"
+	freezer_find
+}
+
+lab_exec() {
+	(($# >= 1)) || die "usage: exec HOST -- CMD..."
+	local h=$1 pid cwd=()
+	need_host "$h"
+	shift
+	[[ ${1-} == -- ]] && shift
+	(($#)) || die "usage: exec HOST -- CMD..."
+	host_up "$h" || die "$h is not up"
+	pid=$(host_pid "$h")
+	freezer_find
+	freezer_join "$h"
+	[[ -d /proc/$pid/root$PWD ]] && cwd=(--wdns="$PWD")
+	exec nsenter --target "$pid" --mount --uts --net --pid --time "${cwd[@]}" \
+		-- "$@"
+}
+
+event() {
+	printf '{"event":"%s","host":"%s","realtime":%s}\n' "$1" "$2" \
+		"$EPOCHREALTIME" >>"$state/events"
+}
+
+# Power cut. JEEBS_LAB_DARK names a FIFO that gets the time at which the link
+# fell silent, for who must do something at that very moment.
+lab_crash() {
+	local h=$1 pid
+	need_host "$h"
+	host_up "$h" || die "$h is not up"
+	freezer_find
+	pid=$(host_pid "$h")
+	: >"$state/dark/$h"
+	switch_sync
+	[[ -z ${JEEBS_LAB_DARK-} ]] || echo "$EPOCHREALTIME" >"$JEEBS_LAB_DARK"
+	event dark "$h"
+	kill -KILL "$pid"
+	freezer_sweep "$h"
+	event dead "$h"
+}
+
+lab_boot() {
+	local h=${1-} nowait=
+	(($# == 1)) || { (($# == 2)) && [[ $2 == --no-wait ]] && nowait=1; } ||
+		die "usage: boot HOST [--no-wait]"
+	need_host "$h"
+	! host_up "$h" || die "$h is up already"
+	freezer_find
+	stock=$(<"$state/stock")
+	event boot "$h"
+	host_start "$h"
+	if [[ -z $nowait && -z $stock && " ${servers[*]} " == *" $h "* ]] &&
+		host_up alpha && host_up beta; then
+		wait_protected 20
+	fi
+}
+
+lab_log() {
+	local f
+	need_host "$1"
+	for f in "$state/hosts/$1"/log/{init,sshd,jeebsd}.log; do
+		[[ ! -s $f ]] || { echo "--- $1 ${f##*/}" && cat "$f"; }
+	done
+}
