@@ -34,6 +34,10 @@ struct TapStats {
 	uint64_t dropped = 0;	/* lost: the ring was full, or cut short */
 };
 
+/** The IP packet in an Ethernet frame, VLAN tags skipped; empty if none. */
+[[nodiscard]] std::span<const uint8_t>
+strip_link_header(std::span<const uint8_t> frame);
+
 class Tap {
 public:
 	/**

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: ISC
+#include "tap.hh"
+
+#include <algorithm>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <fcntl.h>
+#include <pcap/pcap.h>
+
+namespace jeebs {
+
+namespace {
+
+/** A GRO packet of IPv6 with its link header. */
+constexpr int snapshot_length = 65535 + 40 + 14 + 8;
+constexpr int packets_per_turn = 512;
+
+struct PcapCloser {
+	void operator()(pcap_t *p) const { pcap_close(p); }
+};
+
+std::string
+filter_text(const TapConfig &config)
+{
+	std::string hosts;
+	for (const IpAddr &vip : config.vips)
+		hosts += (hosts.empty() ? "host " : " or host ") +
+		    vip.to_string();
+	const std::string service = "(tcp port " +
+	    std::to_string(config.port) + " and (" + hosts + "))";
+	return service + " or (vlan and " + service + ")";
+}
+
+} // namespace
+
+std::span<const uint8_t>
+strip_link_header(std::span<const uint8_t> frame)
+{
+	size_t at = 12;
+	for (int tags = 0; tags <= 2 && at + 2 <= frame.size(); tags++) {
+		const unsigned type = frame[at] * 256U + frame[at + 1];
+		if (type == 0x0800 || type == 0x86dd)
+			return frame.subspan(at + 2);
+		if (type != 0x8100 && type != 0x88a8)
+			break;
+		at += 4;
+	}
+	return {};
+}
+
+struct Tap::Impl : std::enable_shared_from_this<Tap::Impl> {
+	Impl(asio::io_context &io, TapConfig c, Callback cb)
+		: config(std::move(c)), callback(std::move(cb)),
+		  descriptor(io) {}
+
+	[[nodiscard]] Result<void> start();
+	[[nodiscard]] Result<void> activate();
+	[[nodiscard]] Result<void> set_filter();
+	void stop();
+	void wait();
+	void read_packets(int limit);
+	void count_drops();
+
+	TapConfig config;
+	Callback callback;
+	asio::posix::stream_descriptor descriptor;	/* a copy of pcap's */
+	std::unique_ptr<pcap_t, PcapCloser> pcap;
+	bool running = false;
+	bool reading = false;
+	uint64_t cut_short = 0;
+	uint64_t ring_drops = 0;	/* of earlier handles */
+	TapStats stats;
+};
+
+Result<void>
+Tap::Impl::activate()
+{
+	char error[PCAP_ERRBUF_SIZE] = "";
+	pcap.reset(pcap_create(config.interface.c_str(), error));
+	if (!pcap)
+		return fail("tap on " + config.interface + ": " + error);
+	pcap_set_snaplen(pcap.get(), snapshot_length);
+	pcap_set_promisc(pcap.get(), 1);
+	pcap_set_immediate_mode(pcap.get(), 1);
+	pcap_set_buffer_size(pcap.get(), static_cast<int>(
+	    std::min<uint32_t>(config.ring_bytes, INT32_MAX)));
+	const int r = pcap_activate(pcap.get());
+	if (r < 0)
+		return fail("tap on " + config.interface + ": " +
+		    pcap_statustostr(r) + " " + pcap_geterr(pcap.get()));
+	if (pcap_datalink(pcap.get()) != DLT_EN10MB)
+		return fail("tap on " + config.interface +
+		    ": not an Ethernet interface");
+	if (pcap_setnonblock(pcap.get(), 1, error) != 0)
+		return fail("tap on " + config.interface + ": " + error);
+	return {};
+}
+
+Result<void>
+Tap::Impl::set_filter()
+{
+	bpf_program program{};
+	if (pcap_compile(pcap.get(), &program, filter_text(config).c_str(), 1,
+	    PCAP_NETMASK_UNKNOWN) != 0)
+		return fail("tap filter: " +
+		    std::string(pcap_geterr(pcap.get())));
+	const int r = pcap_setfilter(pcap.get(), &program);
+	pcap_freecode(&program);
+	if (r != 0)
+		return fail("tap filter: " +
+		    std::string(pcap_geterr(pcap.get())));
+	return {};
+}
+
+Result<void>
+Tap::Impl::start()
+{
+	if (config.vips.empty())
+		return fail("tap on " + config.interface + ": no address",
+		    EINVAL);
+	stop();
+	auto r = activate().and_then([&] { return set_filter(); });
+	if (!r) {
+		pcap.reset();
+		return r;
+	}
+	const int copy = fcntl(pcap_get_selectable_fd(pcap.get()),
+	    F_DUPFD_CLOEXEC, 0);
+	if (copy < 0)
+		return fail_errno("tap on " + config.interface);
+	descriptor.assign(copy);
+	running = true;
+	wait();
+	return {};
+}
+
+void
+Tap::Impl::stop()
+{
+	boost::system::error_code ignored;
+	running = false;
+	descriptor.close(ignored);
+	/* pcap mustn't be closed under its own callback. */
+	if (reading || !pcap)
+		return;
+	count_drops();
+	ring_drops = stats.dropped - cut_short;
+	pcap.reset();
+}
+
+void
+Tap::Impl::wait()
+{
+	descriptor.async_wait(descriptor.wait_read,
+	    [weak = weak_from_this()](boost::system::error_code error) {
+		auto self = weak.lock();
+		if (!self || error)
+			return;
+		self->read_packets(packets_per_turn);
+		if (self->running)
+			self->wait();
+	});
+}
+
+void
+Tap::Impl::read_packets(int limit)
+{
+	if (reading || !running)
+		return;
+	reading = true;
+	for (int i = 0; i < limit && running; i++) {
+		pcap_pkthdr *header = nullptr;
+		const uint8_t *data = nullptr;
+		if (pcap_next_ex(pcap.get(), &header, &data) != 1)
+			break;
+		const auto packet = strip_link_header({data, header->caplen});
+		if (header->caplen < header->len || packet.empty()) {
+			cut_short++;
+			continue;
+		}
+		stats.seen++;
+		callback(packet);
+	}
+	reading = false;
+	if (!running)
+		stop();
+}
+
+void
+Tap::Impl::count_drops()
+{
+	pcap_stat counters{};
+	if (pcap && pcap_stats(pcap.get(), &counters) == 0)
+		stats.dropped = ring_drops + cut_short + counters.ps_drop +
+		    counters.ps_ifdrop;
+}
+
+Tap::Tap(asio::io_context &io, TapConfig config, Callback callback)
+	: impl_(std::make_shared<Impl>(io, std::move(config),
+	    std::move(callback))) {}
+
+Tap::~Tap() { impl_->stop(); }
+
+Result<void>
+Tap::start()
+{
+	return impl_->start();
+}
+
+void
+Tap::stop()
+{
+	impl_->stop();
+}
+
+void
+Tap::drain()
+{
+	impl_->read_packets(INT32_MAX);
+}
+
+TapStats
+Tap::stats() const
+{
+	impl_->count_drops();
+	return impl_->stats;
+}
+
+} // namespace jeebs

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: ISC
+// TcpRestorer by TCP_REPAIR (Linux net/ipv4/tcp.c).
+#include "tcp-restore.hh"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <linux/tcp.h>
+
+#include "flow.hh"
+#include "seq32.hh"
+
+#ifndef IPV6_FREEBIND
+#define IPV6_FREEBIND 78
+#endif
+
+namespace jeebs {
+
+namespace {
+
+/* net/tcp.h; not in the uapi headers */
+constexpr uint32_t tcpopt_maxseg = 2;
+constexpr uint32_t tcpopt_window = 3;
+constexpr uint32_t tcpopt_sack_perm = 4;
+constexpr uint32_t tcpopt_timestamp = 8;
+
+/** Payload that a segment loses to the timestamps option. */
+constexpr uint32_t timestamps_space = 12;
+/** Restored at least: what a client may rightly have in flight to us. */
+constexpr uint32_t min_receive_window = 65535;
+
+template <class T>
+Result<void>
+set(int fd, int level, int option, const T &value, const char *name)
+{
+	if (setsockopt(fd, level, option, &value, sizeof(value)) != 0)
+		return fail_errno(std::string("cannot restore a TCP socket: ") +
+		    name);
+	return {};
+}
+
+/** Lets bind and connect take a source address that isn't up (yet). */
+Result<void>
+set_foreign_source(int fd, int family, int on)
+{
+	if (family == AF_INET6)
+		return set(fd, IPPROTO_IPV6, IPV6_FREEBIND, on,
+		    "IPV6_FREEBIND").and_then([&] {
+			return set(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, on,
+			    "IPV6_TRANSPARENT"); });
+	return set(fd, IPPROTO_IP, IP_FREEBIND, on, "IP_FREEBIND")
+	    .and_then([&] {
+		return set(fd, IPPROTO_IP, IP_TRANSPARENT, on,
+		    "IP_TRANSPARENT"); });
+}
+
+Result<void>
+set_sequence(int fd, int queue, Seq32 seq)
+{
+	return set(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, queue,
+	    "TCP_REPAIR_QUEUE").and_then([&] {
+		return set(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, seq.value(),
+		    "TCP_QUEUE_SEQ"); });
+}
+
+Result<void>
+set_options(int fd, const jeebs_tcp_state &s)
+{
+	const bool ts = s.options & JEEBS_TCP_OPT_TS;
+	std::array<tcp_repair_opt, 4> options{};
+	size_t n = 0;
+
+	/* TCP_MAXSEG of a live socket is what fits beside its options. */
+	options[n++] = {tcpopt_maxseg,
+	    std::min<uint32_t>(65535, s.mss + (ts ? timestamps_space : 0))};
+	/*
+	 * Also without the option, as 0/0: connect has chosen a shift of its
+	 * own that only a SYN-ACK without the option would have taken back.
+	 */
+	options[n++] = {tcpopt_window, s.options & JEEBS_TCP_OPT_WSCALE ?
+	    uint32_t{s.snd_wscale} | uint32_t{s.rcv_wscale} << 16 : 0};
+	if (s.options & JEEBS_TCP_OPT_SACK)
+		options[n++] = {tcpopt_sack_perm, 0};
+	if (ts)
+		options[n++] = {tcpopt_timestamp, 0};
+	if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_OPTIONS, options.data(),
+	    static_cast<socklen_t>(n * sizeof(options[0]))) != 0)
+		return fail_errno("cannot restore a TCP socket: "
+		    "TCP_REPAIR_OPTIONS");
+	return {};
+}
+
+Result<void>
+set_window(int fd, const jeebs_tcp_state &s, Seq32 rcv_nxt)
+{
+	tcp_repair_window w{};
+	/* One below: the client's next segment, an old one too, updates it. */
+	w.snd_wl1 = (rcv_nxt - 1).value();
+	w.snd_wnd = s.snd_wnd;
+	w.max_window = std::max({s.max_window, s.snd_wnd, 1U});
+	w.rcv_wnd = std::max(s.rcv_wnd, min_receive_window);
+	w.rcv_wup = rcv_nxt.value();
+	return set(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, w, "TCP_REPAIR_WINDOW");
+}
+
+class RepairRestorer final : public TcpRestorer {
+public:
+	Result<UniqueFd>
+	restore(const RestoreRequest &request) override
+	{
+		const jeebs_tcp_state &s = request.state;
+		if (s.family != AF_INET && s.family != AF_INET6)
+			return fail("cannot restore a TCP socket: family " +
+			    std::to_string(s.family), EAFNOSUPPORT);
+		UniqueFd fd(socket(s.family,
+		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+		if (!fd)
+			return fail_errno("cannot restore a TCP socket: socket");
+		if (auto r = build(fd.get(), request); !r)
+			return tl::unexpected(r.error());
+		return fd;
+	}
+
+	Result<void>
+	release(int fd) override
+	{
+		int family = 0;
+		socklen_t length = sizeof(family);
+		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family,
+		    &length) != 0)
+			return fail_errno("cannot restore a TCP socket: "
+			    "SO_DOMAIN");
+		const int off = TCP_REPAIR_OFF_NO_WP;
+		const int on = 1;
+		return set(fd, IPPROTO_TCP, TCP_REPAIR, off, "TCP_REPAIR off")
+		    .and_then([&] {
+			return set_foreign_source(fd, family, 0); })
+		    .and_then([&] {
+			return set(fd, SOL_SOCKET, SO_REUSEADDR, on,
+			    "SO_REUSEADDR"); })
+		    .and_then([&] {
+			return set(fd, SOL_SOCKET, SO_KEEPALIVE, on,
+			    "SO_KEEPALIVE"); })
+		    .and_then([&] {
+			return set(fd, IPPROTO_TCP, TCP_NODELAY, on,
+			    "TCP_NODELAY"); });
+	}
+
+private:
+	static Result<void>
+	connect_silently(int fd, const Flow &flow)
+	{
+		sockaddr_storage address;
+		socklen_t length = to_sockaddr(flow.local, flow.local_port,
+		    address);
+		if (bind(fd, reinterpret_cast<sockaddr *>(&address),
+		    length) != 0)
+			return fail_errno("cannot restore " +
+			    flow.to_string() + ": bind");
+		length = to_sockaddr(flow.remote, flow.remote_port, address);
+		if (connect(fd, reinterpret_cast<sockaddr *>(&address),
+		    length) != 0)
+			return fail_errno("cannot restore " +
+			    flow.to_string() + ": connect");
+		return {};
+	}
+
+	static Result<void>
+	build(int fd, const RestoreRequest &request)
+	{
+		const jeebs_tcp_state &s = request.state;
+		const Flow flow = Flow::from_state(s);
+		const Seq32 snd = seq_of_offset(s.snd_base, request.snd_off);
+		const Seq32 rcv = seq_of_offset(s.rcv_base, request.rcv_off);
+		const int on = TCP_REPAIR_ON;
+
+		if (s.family == AF_INET6)
+			if (auto r = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1,
+			    "IPV6_V6ONLY"); !r)
+				return r;
+		return set(fd, IPPROTO_TCP, TCP_REPAIR, on, "TCP_REPAIR")
+		    .and_then([&] {
+			return set_foreign_source(fd, s.family, 1); })
+		    .and_then([&] {
+			return set_sequence(fd, TCP_RECV_QUEUE, rcv); })
+		    .and_then([&] {
+			return set_sequence(fd, TCP_SEND_QUEUE, snd); })
+		    .and_then([&] { return connect_silently(fd, flow); })
+		    .and_then([&] { return set_options(fd, s); })
+		    .and_then([&] { return set_timestamp(fd, request); })
+		    .and_then([&] { return set_window(fd, s, rcv); });
+	}
+
+	static Result<void>
+	set_timestamp(int fd, const RestoreRequest &request)
+	{
+		if (!(request.state.options & JEEBS_TCP_OPT_TS))
+			return {};
+		/* Bit 0 would select the microsecond clock (Linux 6.7). */
+		const uint32_t value = request.ts_val & ~1U;
+		return set(fd, IPPROTO_TCP, TCP_TIMESTAMP, value,
+		    "TCP_TIMESTAMP");
+	}
+};
+
+} // namespace
+
+std::unique_ptr<TcpRestorer>
+make_repair_restorer()
+{
+	return std::make_unique<RepairRestorer>();
+}
+
+} // namespace jeebs
