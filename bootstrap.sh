@@ -1,0 +1,111 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# From a fresh Debian 12 to a running system:
+#   bootstrap.sh deps     installs the Debian packages that are needed
+#   bootstrap.sh build    deps, then configure and make
+#   bootstrap.sh check    build, then every test
+#   bootstrap.sh demo     build, then a session that survives two crashes
+# Without root it only says which packages are missing. A second run finds
+# everything done and goes straight to the job.
+set -euo pipefail
+cd "$(dirname "$0")"
+export LC_ALL=C.UTF-8
+
+build_packages=(autoconf automake debian-archive-keyring g++ gcc make patch
+	pkg-config xz-utils
+	libboost-dev libboost-test-dev libcap-ng-dev libcli11-dev libexpected-dev
+	libfmt-dev libmnl-dev libnetfilter-queue-dev libnftables-dev libpam0g-dev
+	libpcap-dev libspdlog-dev libssl-dev libtomlplusplus-dev nlohmann-json3-dev
+	zlib1g-dev)
+# The lab, the tests and the demo: stock ssh and sshd, network tools, readers of
+# JSON, captures and man pages, a signing key for prepare's tests.
+test_packages=(gnupg iproute2 iptables jq mandoc nftables openssh-client
+	openssh-server openssl procps python3 tcpdump util-linux)
+
+say() {
+	echo "bootstrap: $*" >&2
+}
+
+missing() {
+	local p
+	for p; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2> /dev/null)" = installed ] ||
+		    echo "$p"
+	done
+}
+
+# apt-get install whose packages start no service: nobody asked for an sshd on
+# this machine; the lab starts its own.
+install_quietly() {
+	local policy=/usr/sbin/policy-rc.d mine=''
+	if [ ! -e "$policy" ]; then
+		printf '#!/bin/sh\nexit 101\n' > "$policy"
+		chmod +x "$policy"
+		mine=1
+	fi
+	local rc=0
+	DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+	    --no-install-recommends install "$@" || rc=$?
+	[ -z "$mine" ] || rm -f "$policy"
+	return "$rc"
+}
+
+deps() {
+	local need=() ssh_is_new=''
+	mapfile -t need < <(missing "${build_packages[@]}" "${test_packages[@]}")
+	[ ${#need[@]} -gt 0 ] || return 0
+	if [ "$(id -u)" != 0 ]; then
+		say "missing packages; as root: apt-get install ${need[*]}"
+		exit 1
+	fi
+	say "installing ${need[*]}"
+	case " ${need[*]} " in *' openssh-server '*) ssh_is_new=1 ;; esac
+	apt-get -q update || { say "apt-get update failed: see above"; exit 1; }
+	install_quietly "${need[@]}" || { say "apt-get install failed: see above"; exit 1; }
+	if [ -n "$ssh_is_new" ] && [ -d /run/systemd/system ]; then
+		systemctl disable --quiet ssh.service
+		say "openssh-server was installed for the lab; its service is left disabled"
+	fi
+}
+
+# quietly LOG COMMAND...: shows the end of the output only if it fails.
+quietly() {
+	local log=build/$1
+	shift
+	mkdir -p build
+	"$@" > "$log" 2>&1 && return
+	tail -n 40 "$log" >&2
+	say "failed: $* (all of it: $log)"
+	exit 1
+}
+
+build() {
+	deps
+	if [ ! -e configure ] || [ configure.ac -nt configure ]; then
+		quietly autoconf.log autoconf
+	fi
+	if [ ! -e config.status ] || [ configure -nt config.status ]; then
+		quietly configure.log ./configure
+	fi
+	say "building (build/make.log)"
+	quietly make.log make -j"$(nproc)" "$@"
+}
+
+case ${1-} in
+deps) deps ;;
+build) build all ;;
+demo)
+	build all e2e
+	exec regress/e2e/demo "${@:2}"
+	;;
+check)
+	build tests-build
+	[ "$(id -u)" = 0 ] || { say "the tests need root: network namespaces"; exit 1; }
+	quietly upstream.log regress/upstream-quick build
+	exec regress/run-tests "${@:2}"
+	;;
+*)
+	sed -n '3,10s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+	;;
+esac
