@@ -3,12 +3,12 @@
 // their records go from shared-memory rings to the link, the standby's commits
 // go back. Owner: the daemon; event loop's thread only.
 //
-//   HELLO -> known -OFFER-> offered -ROOT-> open -first COMMIT-> protected
-//              ^              | REFUSE                |
-//              +--- DETACH ---+-----------------------+   RETIRE: gone
+//   HELLO -> known --OFFER, ROOT--> open (protected from the first COMMIT)
+//              ^  evidence, DROP     |  ^ OFFER, ROOT: next incarnation
+//              +------DETACH---------+--+
 //
-// While the link is down and nobody has evidence about the standby, sessions
-// stay as they are and stall: nothing is committed.
+// While the link is down and nobody has evidence about the standby, open
+// sessions stall: nothing is committed.
 #pragma once
 
 #include <cstdint>
@@ -32,11 +32,11 @@ struct SessionInfo {
 	Flow flow;
 	std::string user;	// what sshd says, for status
 	bool is_protected = false;	// the standby can adopt it
-	bool stalled = false;		// protected, but nobody answers
+	bool stalled = false;		// open, but the link is down
 	uint64_t epoch = 0;
 	uint64_t in_off = 0, out_end = 0, acked_off = 0;	// shipped
 	uint64_t committed = 0;		// stream offset the standby holds
-	std::string state;	// known, offered, open, protected
+	std::string state;	// known, open or dropping
 	std::string reason;	// why it isn't protected
 };
 
@@ -77,8 +77,9 @@ public:
 	// without one.
 	void standby_lost_with_evidence(const std::string &reason);
 
-	// Another host owns the VIP: every session's TCP is silenced here
-	// (TCP_REPAIR), and its sshd ends at once. For good.
+	// Another host owns the VIP: the TCP of every session that is here now
+	// is silenced (TCP_REPAIR), and its sshd ends at once. Sessions that
+	// register later are asked for with Handlers::wanted.
 	void retire();
 
 	// COMMIT, CLOSED and DROP; an error means a broken protocol.

@@ -107,10 +107,12 @@ struct EpochText {
 
 void put_hello(Buffer &, const PeerHello &);
 void put_key(Buffer &, Bytes key);
-void put_open(Buffer &, const OpenFrame &);
+// An impossible TCP state is an error; nothing is appended then.
+[[nodiscard]] Result<void> put_open(Buffer &, const OpenFrame &);
 void put_record(Buffer &, uint64_t sid, Bytes record);
 void put_commit(Buffer &, std::span<const CommitEntry>);	// <= max_commits
-void put_tcp(Buffer &, uint64_t sid, const jeebs_tcp_state &);
+[[nodiscard]] Result<void> put_tcp(Buffer &, uint64_t sid,
+    const jeebs_tcp_state &);
 void put_close(Buffer &, uint64_t sid, std::string_view reason);
 void put_closed(Buffer &, uint64_t sid);
 void put_drop(Buffer &, uint64_t sid, std::string_view reason);

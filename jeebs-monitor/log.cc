@@ -31,9 +31,9 @@ Result<void> set_level(std::string_view name)
 			return {};
 		}
 	}
-	return tl::unexpected(Error{fmt::format(
+	return fail(fmt::format(
 	    "log level \"{}\": use debug, info, warning or error",
-	    printable(name))});
+	    printable(name)));
 }
 
 std::string printable(std::string_view text, size_t limit)

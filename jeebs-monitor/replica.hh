@@ -35,6 +35,10 @@ public:
 	void link_down();
 
 private:
+	[[nodiscard]] Result<void> record(const RecordFrame &);
+	void close(uint64_t sid);
+	void drop(uint64_t sid, const Flow &, const std::string &reason);
+
 	Store &store_;
 	FrameSink &sink_;
 	Handlers handlers_;

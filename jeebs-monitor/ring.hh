@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "buffer.hh"
 #include "jeebs-wire.h"
@@ -24,7 +25,6 @@ public:
 	[[nodiscard]] static Result<Ring> create(uint32_t size = JEEBS_RING_SIZE);
 
 	Ring(Ring &&) noexcept;
-	Ring &operator=(Ring &&) noexcept;
 	~Ring();
 
 	// For JEEBS_MSG_OFFER; stay ours.
@@ -34,18 +34,21 @@ public:
 	// Closes our copies of what has been sent; memfd() is -1 then.
 	void offered();
 
-	// Ours: readable when the producer kicked.
-	int kick() const { return kick_.get(); }
-	// Takes all tokens away.
-	void drain_kick();
+	// Ours: readable when the producer kicked. The caller waits on it and
+	// takes the tokens away.
+	[[nodiscard]] UniqueFd take_kick() { return std::move(kick_); }
+	static void drain_tokens(int fd);
 
-	// Appends the next record to out (whose size then says where it began)
-	// or what there is of it. True if it is complete. Reads no more than
-	// that one record. An error is for good: the producer broke the rules.
-	// Call again with the same out until it is complete.
+	// Is there anything to read? Also true when the producer broke the rules.
+	bool has_data() const;
+
+	// Appends the next record, or what there is of it, to out. True if it
+	// is complete; else call again with the same out. An error is for good:
+	// the producer broke the rules.
 	[[nodiscard]] Result<bool> read_record(Buffer &out);
 
-	// A part of a record has been taken: its producer may wait for room.
+	// A part of a record has been taken: no commit will come that would
+	// tell the producer of the new room, so it needs a wake().
 	bool partial() const { return have_ != 0; }
 
 	// Sets the committed offset that the producer sees; never backwards.
@@ -55,8 +58,8 @@ public:
 
 private:
 	Ring() = default;
-	size_t take(uint8_t *to, size_t n, size_t avail);
 	[[nodiscard]] Result<size_t> available() const;
+	void copy_out(uint8_t *to, size_t n);
 
 	UniqueFd memfd_, producer_kick_, producer_commit_, kick_, commit_;
 	jeebs_ring *map_ = nullptr;

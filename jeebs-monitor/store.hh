@@ -9,6 +9,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -82,6 +83,7 @@ public:
 	std::vector<Bytes> inputs(uint64_t sid) const;
 
 	std::vector<StoredSession> sessions() const;
+	std::optional<Flow> flow_of(uint64_t sid) const;
 	// By the sid of the incarnation that would be adopted, or one to be.
 	[[nodiscard]] Result<StoredSession> find(uint64_t sid) const;
 	[[nodiscard]] Result<StoredSession> find(const Flow &) const;
@@ -97,8 +99,6 @@ private:
 	struct Record {
 		Buffer data;
 		uint64_t out_off;
-		uint64_t out_end;
-		bool checkpoint;
 	};
 	struct Incarnation {
 		uint64_t sid;
@@ -107,7 +107,8 @@ private:
 		jeebs_tcp_state tcp;
 		SteadyTime tcp_at;
 		std::string user;
-		std::deque<Record> records;
+		std::deque<Record> records;	// ends at chain.seq()
+		std::deque<uint64_t> checkpoints;	// seq of those kept
 		size_t bytes;		// root and records
 		uint64_t acked;		// largest known
 	};
@@ -116,6 +117,7 @@ private:
 		Buffer data;
 	};
 	struct Entry {
+		explicit Entry(const Flow &f) : flow(f) {}
 		Flow flow;
 		std::unique_ptr<Incarnation> active;	// adopted if it must be
 		std::unique_ptr<Incarnation> pending;	// no checkpoint yet

@@ -1,0 +1,827 @@
+// SPDX-License-Identifier: ISC
+#include "export.hh"
+
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <unordered_map>
+#include <utility>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "chain.hh"
+#include "fields.hh"
+#include "listener.hh"
+#include "log.hh"
+#include "msg.hh"
+#include "ring.hh"
+#include "tcp-descriptor.hh"
+#include "tcp-info.hh"
+#include "wire.hh"
+
+namespace jeebs {
+
+namespace asio = boost::asio;
+using asio::posix::stream_descriptor;
+using boost::system::error_code;
+
+namespace {
+
+constexpr auto hello_timeout = std::chrono::seconds(5);
+constexpr auto refresh_period = std::chrono::seconds(1);
+constexpr size_t pump_bytes = 1U << 20;	// of one session before others
+constexpr size_t max_sessions = 20000;
+
+enum class State {
+	fresh,		// no HELLO yet
+	known,		// not protected
+	open,		// the standby may hold something of it
+	dropping,	// CLOSE is out: unprotected once the standby forgot it
+	ended		// MON is gone
+};
+
+const char *to_string(State s)
+{
+	switch (s) {
+	case State::fresh:
+		return "fresh";
+	case State::known:
+		return "known";
+	case State::open:
+		return "open";
+	case State::dropping:
+		return "dropping";
+	case State::ended:
+		return "ended";
+	}
+	return "unknown";
+}
+
+uint64_t random_sid()
+{
+	uint64_t sid = 0;
+	while (sid == 0)
+		if (::getentropy(&sid, sizeof(sid)) == -1)
+			throw std::runtime_error("getentropy failed");
+	return sid;
+}
+
+} // namespace
+
+class ExportServer::Impl {
+public:
+	Impl(asio::io_context &io, std::string path, FrameSink &sink,
+	    Handlers h)
+	    : io_(io), path_(std::move(path)), sink_(sink),
+	      handlers_(std::move(h)), refresh_(io)
+	{
+		sink_.on_drained = [this] { drained(); };
+	}
+	~Impl();
+
+	Result<void> start();
+	void standby_up(std::string key, uint64_t epoch);
+	void link_down();
+	void standby_lost(const std::string &reason);
+	void retire();
+	Result<void> frame(const FrameView &);
+	std::vector<SessionInfo> sessions() const;
+
+private:
+	struct Session {
+		Session(asio::io_context &io, UniqueFd c)
+		    : channel(io, c.release()), timer(io), kick(io) {}
+		stream_descriptor channel;
+		asio::steady_timer timer;	// HELLO
+		stream_descriptor kick;		// of ring
+		State state = State::fresh;
+		bool retired = false;
+		uint64_t id = 0;
+		uint64_t sid = 0;
+		Flow flow;
+		jeebs_tcp_state tcp{};
+		std::string user;
+		UniqueFd fd;			// the TCP connection
+		std::optional<Ring> offered;	// of the offer that counts
+		uint64_t offered_epoch = 0;
+		unsigned unanswered = 0;	// offers, also void ones
+		std::optional<Ring> ring;	// in use
+		std::optional<RecordChain> chain;
+		Buffer record;			// being put together
+		bool linked = false;	// OPEN went over the link that is up
+		bool is_protected = false;
+		bool pump_posted = false;
+		bool waiting = false;		// for the link to drain
+		uint64_t committed = 0;
+		std::string reason = "no standby";
+	};
+	using SessionPtr = std::shared_ptr<Session>;
+	// Its MON is gone; the descriptor waits for CLOSED.
+	struct Closing {
+		UniqueFd fd;
+		SessionInfo info;
+	};
+
+	void accepted(UniqueFd);
+	void wait_channel(const SessionPtr &);
+	void channel_readable(const SessionPtr &);
+	Result<void> message(const SessionPtr &, HostMessage);
+	Result<void> hello(const SessionPtr &, HostMessage);
+	Result<void> root(const SessionPtr &, Bytes fields);
+	Result<void> refuse(const SessionPtr &, Bytes fields);
+	void offer(const SessionPtr &);
+	void unprotect(const SessionPtr &, const std::string &reason);
+	void detach(const SessionPtr &, const std::string &reason);
+	void tell(Session &, uint8_t type, Bytes fields,
+	    std::span<const int> fds = {});
+	void end(const SessionPtr &, const std::string &why);
+	void finish(uint64_t sid);
+	void stop_ring(Session &);
+	void wait_kick(const SessionPtr &);
+	void post_pump(const SessionPtr &);
+	void pump(const SessionPtr &);
+	Result<size_t> ship(Session &);
+	void bad_record(const SessionPtr &, const std::string &why);
+	void drained();
+	Result<void> commit(const CommitEntry &);
+	void send_close(uint64_t sid, std::string_view reason);
+	void refresh_later();
+	void refresh();
+	SessionInfo info(const Session &) const;
+
+	asio::io_context &io_;
+	std::string path_;
+	FrameSink &sink_;
+	Handlers handlers_;
+	std::unique_ptr<Listener> listener_;
+	asio::steady_timer refresh_;
+	std::map<uint64_t, SessionPtr> sessions_;	// by id
+	std::unordered_map<uint64_t, SessionPtr> by_sid_;
+	std::unordered_map<uint64_t, Closing> closing_;
+	std::vector<SessionPtr> waiting_;	// have data, the link is full
+	std::string key_;		// empty: no standby
+	uint64_t epoch_ = 0;
+	uint64_t next_id_ = 1;
+};
+
+ExportServer::Impl::~Impl()
+{
+	sink_.on_drained = nullptr;
+	for (auto &[id, s] : sessions_)
+		s->state = State::ended;
+}
+
+Result<void> ExportServer::Impl::start()
+{
+	auto l = Listener::create(io_, path_, SOCK_SEQPACKET, 0600,
+	    [this](UniqueFd fd) { accepted(std::move(fd)); });
+	if (!l)
+		return tl::unexpected(l.error());
+	listener_ = std::move(*l);
+	refresh_later();
+	return {};
+}
+
+void ExportServer::Impl::accepted(UniqueFd fd)
+{
+	ucred peer{};
+	socklen_t len = sizeof(peer);
+	if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1 ||
+	    peer.uid != 0) {
+		log::warning("export: connection by uid {} refused: only "
+		    "sshd's monitor, as root, may export", peer.uid);
+		return;
+	}
+	if (sessions_.size() >= max_sessions) {
+		log::warning("export: session of process {} not taken: too "
+		    "many sessions", peer.pid);
+		return;
+	}
+	auto s = std::make_shared<Session>(io_, std::move(fd));
+	s->id = next_id_++;
+	sessions_.emplace(s->id, s);
+	s->timer.expires_after(hello_timeout);
+	s->timer.async_wait([this, s](error_code ec) {
+		if (!ec && s->state == State::fresh)
+			end(s, "no HELLO in time");
+	});
+	wait_channel(s);
+}
+
+void ExportServer::Impl::wait_channel(const SessionPtr &s)
+{
+	s->channel.async_wait(stream_descriptor::wait_read,
+	    [this, s](error_code ec) {
+		if (!ec && s->state != State::ended)
+			channel_readable(s);
+	});
+}
+
+void ExportServer::Impl::channel_readable(const SessionPtr &s)
+{
+	while (s->state != State::ended) {
+		auto m = receive_message(s->channel.native_handle());
+		if (!m) {
+			end(s, m.error().errnum == EPIPE ? "" : m.error().what);
+			return;
+		}
+		if (!*m) {
+			wait_channel(s);
+			return;
+		}
+		if (auto ok = message(s, std::move(**m)); !ok) {
+			end(s, ok.error().what);
+			return;
+		}
+	}
+}
+
+Result<void> ExportServer::Impl::message(const SessionPtr &s, HostMessage m)
+{
+	if (m.type == JEEBS_MSG_HELLO && s->state == State::fresh)
+		return hello(s, std::move(m));
+	if (!m.fds.empty())
+		return fail("unexpected descriptor");
+	if (m.type == JEEBS_MSG_ROOT && s->unanswered > 0)
+		return root(s, m.fields.bytes());
+	if (m.type == JEEBS_MSG_REFUSE && s->unanswered > 0)
+		return refuse(s, m.fields.bytes());
+	return fail(fmt::format("unexpected message of type {}", m.type));
+}
+
+Result<void> ExportServer::Impl::hello(const SessionPtr &s, HostMessage m)
+{
+	FieldReader r(m.fields.bytes(), "HELLO");
+	auto proto = r.num<uint32_t>();
+	if (proto != JEEBS_PROTO_VERSION)
+		return fail(fmt::format("sshd speaks protocol {}, jeebsd {}: "
+		    "install the same version of both", proto,
+		    JEEBS_PROTO_VERSION));
+	auto version = r.text(JEEBS_MAX_NAME);
+	auto user = r.text(JEEBS_MAX_NAME);
+	auto state = r.string(JEEBS_TCP_LEN);
+	if (auto ok = r.finish(); !ok)
+		return ok;
+	auto tcp = get_tcp_state(state);
+	if (!tcp)
+		return tl::unexpected(tcp.error());
+	if (m.fds.size() != 1)
+		return fail("HELLO without one descriptor");
+	if (auto ok = check_tcp_descriptor(m.fds[0].get(), *tcp); !ok)
+		return ok;
+	s->timer.cancel();
+	s->user = std::move(user);
+	s->tcp = *tcp;
+	s->flow = Flow::from_state(*tcp);
+	if (handlers_.wanted && !handlers_.wanted(s->flow)) {
+		detach(s, "not a connection to a protected address");
+		end(s, "");
+		return {};
+	}
+	s->fd = std::move(m.fds[0]);
+	s->state = State::known;
+	log::info("session {}: {}, user {}, sshd {}", s->id,
+	    s->flow.to_string(), log::printable(s->user),
+	    log::printable(version));
+	if (handlers_.opened)
+		handlers_.opened(info(*s));
+	if (!key_.empty())
+		offer(s);
+	return {};
+}
+
+void ExportServer::Impl::offer(const SessionPtr &s)
+{
+	auto ring = Ring::create();
+	if (!ring) {
+		s->reason = ring.error().what;
+		log::error("session {}: not protected: {}", s->id, s->reason);
+		return;
+	}
+	Buffer b;
+	FieldWriter(b).u64(epoch_).text(key_, JEEBS_MAX_RECOVERY);
+	int fds[] = {ring->memfd(), ring->producer_kick(),
+	    ring->producer_commit()};
+	if (auto ok = send_message(s->channel.native_handle(), JEEBS_MSG_OFFER,
+	    b.bytes(), fds); !ok) {
+		s->reason = ok.error().what;
+		log::warning("session {}: no offer made: {}", s->id, s->reason);
+		return;
+	}
+	ring->offered();
+	s->offered.emplace(std::move(*ring));
+	s->offered_epoch = epoch_;
+	s->unanswered++;
+	s->reason = "waits for sshd";
+}
+
+Result<void> ExportServer::Impl::root(const SessionPtr &s, Bytes fields)
+{
+	FieldReader r(fields, "ROOT");
+	Bytes rec = r.string(JEEBS_MAX_ROOT);
+	if (auto ok = r.finish(); !ok)
+		return ok;
+	s->unanswered--;
+	if (s->unanswered > 0)
+		return {};	// to an offer that a later one made void
+	if (!s->offered || !sink_.is_up()) {
+		// Nothing of a known session is at a standby; about others
+		// nobody knows: they stall until there is an offer or evidence.
+		s->offered.reset();
+		if (s->state == State::known)
+			detach(s, "the standby is gone");
+		return {};
+	}
+	auto env = get_record_envelope(rec);
+	if (!env)
+		return tl::unexpected(env.error());
+	auto chain = RecordChain::begin(*env);
+	if (!chain)
+		return tl::unexpected(chain.error());
+	if (chain->epoch() != s->offered_epoch)
+		return fail("root record of another epoch than offered");
+
+	OpenFrame o;
+	// Not fatal: the connection may be on its way down.
+	(void)refresh_tcp_state(s->fd.get(), s->tcp);
+	o.sid = random_sid();
+	o.root = rec;
+	o.tcp = s->tcp;
+	o.user = s->user;
+	Buffer b = sink_.buffer();
+	if (auto ok = put_open(b, o); !ok)
+		return ok;
+	stop_ring(*s);
+	by_sid_.erase(s->sid);
+	s->sid = o.sid;
+	by_sid_[s->sid] = s;
+	s->state = State::open;
+	s->linked = sink_.send(std::move(b));
+	s->chain = std::move(*chain);
+	s->ring.emplace(std::move(*s->offered));
+	s->offered.reset();
+	s->committed = 0;
+	s->reason = "waits for the first commit";
+	error_code ec;
+	s->kick.assign(s->ring->take_kick().release(), ec);
+	if (ec)
+		return fail("kick: " + ec.message());
+	wait_kick(s);
+	post_pump(s);
+	return {};
+}
+
+Result<void> ExportServer::Impl::refuse(const SessionPtr &s, Bytes fields)
+{
+	FieldReader r(fields, "REFUSE");
+	auto why = r.finish(r.text(JEEBS_MAX_REASON));
+	if (!why)
+		return tl::unexpected(why.error());
+	s->unanswered--;
+	if (s->unanswered > 0)
+		return {};
+	s->offered.reset();
+	s->reason = "sshd refused: " + log::printable(*why);
+	log::warning("session {}: {}", s->id, s->reason);
+	return {};
+}
+
+void ExportServer::Impl::tell(Session &s, uint8_t type, Bytes fields,
+    std::span<const int> fds)
+{
+	auto ok = send_message(s.channel.native_handle(), type, fields, fds);
+	// A MON that is gone is seen at its channel.
+	if (!ok && ok.error().errnum != EPIPE)
+		log::error("session {}: {}", s.id, ok.error().what);
+}
+
+void ExportServer::Impl::detach(const SessionPtr &s, const std::string &reason)
+{
+	Buffer b;
+	FieldWriter(b).text(reason, JEEBS_MAX_REASON);
+	tell(*s, JEEBS_MSG_DETACH, b.bytes());
+	s->reason = reason;
+}
+
+// The standby holds nothing of the session, certainly: it goes on alone.
+void ExportServer::Impl::unprotect(const SessionPtr &s,
+    const std::string &reason)
+{
+	bool was = s->is_protected;
+	stop_ring(*s);
+	by_sid_.erase(s->sid);
+	s->sid = 0;
+	s->chain.reset();
+	s->state = State::known;
+	s->is_protected = false;
+	detach(s, reason);
+	log::warning("session {}: not protected any more: {}", s->id,
+	    log::printable(reason));
+	if (was && handlers_.changed)
+		handlers_.changed(info(*s));
+}
+
+void ExportServer::Impl::stop_ring(Session &s)
+{
+	error_code ec;
+	s.kick.close(ec);
+	s.ring.reset();
+	s.record.clear();
+	s.linked = false;
+}
+
+void ExportServer::Impl::end(const SessionPtr &s, const std::string &why)
+{
+	SessionPtr keep = s;
+	bool held = s->state == State::open || s->state == State::dropping;
+	auto last = info(*s);
+	if (!why.empty())
+		log::warning("session {}: {}", s->id, log::printable(why));
+	bool registered = s->state != State::fresh;
+	s->state = State::ended;
+	s->timer.cancel();
+	error_code ec;
+	s->channel.close(ec);
+	stop_ring(*s);
+	s->offered.reset();
+	sessions_.erase(keep->id);
+	by_sid_.erase(keep->sid);
+	if (!registered)
+		return;
+	if (held && !s->retired) {
+		// Its FIN must not be out before the standby knows of the end.
+		auto sid = s->sid;
+		closing_.emplace(sid, Closing{std::move(s->fd), last});
+		send_close(sid, "over");
+		return;
+	}
+	s->fd.reset();
+	log::info("session {}: over", last.id);
+	if (handlers_.closed)
+		handlers_.closed(last);
+}
+
+// The standby holds nothing of a closing session.
+void ExportServer::Impl::finish(uint64_t sid)
+{
+	auto it = closing_.find(sid);
+	if (it == closing_.end())
+		return;
+	auto last = std::move(it->second.info);
+	closing_.erase(it);
+	log::info("session {}: over", last.id);
+	if (handlers_.closed)
+		handlers_.closed(last);
+}
+
+void ExportServer::Impl::send_close(uint64_t sid, std::string_view reason)
+{
+	Buffer b = sink_.buffer();
+	put_close(b, sid, reason);
+	// Sent again at the next link if this one is down.
+	(void)sink_.send(std::move(b));
+}
+
+void ExportServer::Impl::wait_kick(const SessionPtr &s)
+{
+	s->kick.async_wait(stream_descriptor::wait_read,
+	    [this, s](error_code ec) {
+		if (ec || !s->kick.is_open())
+			return;
+		Ring::drain_tokens(s->kick.native_handle());
+		if (s->state == State::open)
+			pump(s);
+		if (s->kick.is_open())
+			wait_kick(s);
+	});
+}
+
+void ExportServer::Impl::post_pump(const SessionPtr &s)
+{
+	if (s->pump_posted)
+		return;
+	s->pump_posted = true;
+	asio::post(io_, [this, s] {
+		s->pump_posted = false;
+		if (s->state == State::open)
+			pump(s);
+	});
+}
+
+// Ships what is in the ring, up to a share; the rest later.
+void ExportServer::Impl::pump(const SessionPtr &s)
+{
+	size_t taken = 0;
+	// ship() may lose the link, and with it the ring.
+	while (s->ring && s->linked && !s->waiting && s->ring->has_data()) {
+		if (sink_.congested()) {
+			s->waiting = true;
+			waiting_.push_back(s);
+			return;
+		}
+		if (taken >= pump_bytes) {
+			post_pump(s);
+			return;
+		}
+		auto n = ship(*s);
+		if (!n) {
+			bad_record(s, n.error().what);
+			return;
+		}
+		taken += *n;
+	}
+}
+
+// Takes a record, or a part of one, from the ring; returns its bytes.
+Result<size_t> ExportServer::Impl::ship(Session &s)
+{
+	if (s.record.empty()) {
+		s.record = sink_.buffer();
+		s.record.extend(record_prefix_len);
+	}
+	size_t before = s.record.size();
+	auto complete = s.ring->read_record(s.record);
+	if (!complete)
+		return tl::unexpected(complete.error());
+	size_t n = s.record.size() - before;
+	if (!*complete) {
+		// No commit will tell the producer of the room made just now.
+		s.ring->wake();
+		return n;
+	}
+	auto env = get_record_envelope(
+	    s.record.bytes().subspan(record_prefix_len));
+	if (!env)
+		return tl::unexpected(env.error());
+	if (auto ok = s.chain->accept(*env); !ok)
+		return tl::unexpected(ok.error());
+	finish_record_frame(s.record, s.sid);
+	if (!sink_.send(std::move(s.record)))
+		s.linked = false;
+	return n;
+}
+
+// The user-owned process broke the rules: its own session suffers. What the
+// standby has may be behind what sshd will send alone, so it must forget first.
+void ExportServer::Impl::bad_record(const SessionPtr &s, const std::string &why)
+{
+	s->reason = "bad record from sshd: " + why;
+	log::error("session {}: {}; protection ends", s->id, s->reason);
+	stop_ring(*s);
+	s->state = State::dropping;
+	bool was = std::exchange(s->is_protected, false);
+	send_close(s->sid, s->reason);
+	if (was && handlers_.changed)
+		handlers_.changed(info(*s));
+}
+
+void ExportServer::Impl::drained()
+{
+	for (auto &s : std::exchange(waiting_, {})) {
+		s->waiting = false;
+		if (s->state == State::open)
+			pump(s);
+	}
+}
+
+Result<void> ExportServer::Impl::commit(const CommitEntry &e)
+{
+	auto it = by_sid_.find(e.sid);
+	if (it == by_sid_.end() || it->second->state != State::open)
+		return {};
+	auto s = it->second;
+	if (e.seq == 0 || e.seq > s->chain->seq() ||
+	    e.out_end > s->chain->out_end())
+		return fail(fmt::format("COMMIT of a record of session {} that "
+		    "wasn't sent", s->id));
+	s->committed = std::max(s->committed, e.out_end);
+	if (s->ring) {
+		s->ring->commit(e.out_end);
+		s->ring->wake();
+	}
+	if (!s->is_protected) {
+		s->is_protected = true;
+		s->reason.clear();
+		log::info("session {}: protected", s->id);
+		if (handlers_.changed)
+			handlers_.changed(info(*s));
+	}
+	return {};
+}
+
+Result<void> ExportServer::Impl::frame(const FrameView &f)
+{
+	if (f.type == FrameType::commit) {
+		auto entries = get_commit(f.payload);
+		if (!entries)
+			return tl::unexpected(entries.error());
+		for (const auto &e : *entries)
+			if (auto ok = commit(e); !ok)
+				return ok;
+		return {};
+	}
+	uint64_t sid = 0;
+	std::string reason;
+	if (f.type == FrameType::closed) {
+		auto c = get_closed(f.payload);
+		if (!c)
+			return tl::unexpected(c.error());
+		sid = *c;
+	} else if (f.type == FrameType::drop) {
+		auto c = get_close(f.payload);
+		if (!c)
+			return tl::unexpected(c.error());
+		sid = c->sid;
+		reason = "dropped by the standby: " + c->text;
+	} else {
+		return fail("unexpected frame from the standby");
+	}
+	finish(sid);
+	auto it = by_sid_.find(sid);
+	if (it == by_sid_.end())
+		return {};
+	auto s = it->second;
+	if (f.type == FrameType::drop)
+		unprotect(s, reason);
+	else if (s->state == State::dropping)
+		unprotect(s, s->reason);
+	else
+		return fail("CLOSED for a session that goes on");
+	return {};
+}
+
+void ExportServer::Impl::standby_up(std::string key, uint64_t epoch)
+{
+	key_ = std::move(key);
+	epoch_ = epoch;
+	for (auto &[id, s] : sessions_) {
+		if (s->retired)
+			continue;
+		if (s->state == State::known || s->state == State::open)
+			offer(s);
+		else if (s->state == State::dropping)
+			send_close(s->sid, s->reason);
+	}
+	for (auto &[sid, c] : closing_)
+		send_close(sid, "over");
+}
+
+void ExportServer::Impl::link_down()
+{
+	key_.clear();
+	for (auto &s : std::exchange(waiting_, {}))
+		s->waiting = false;
+	for (auto &[id, s] : sessions_) {
+		s->offered.reset();
+		if (s->state == State::open) {
+			stop_ring(*s);
+			s->reason = "the link is down";
+		} else if (s->state == State::known) {
+			s->reason = "no standby";
+		}
+	}
+}
+
+void ExportServer::Impl::standby_lost(const std::string &reason)
+{
+	link_down();
+	auto all = sessions_;
+	for (auto &[id, s] : all)
+		if (s->state == State::open || s->state == State::dropping)
+			unprotect(s, reason);
+	while (!closing_.empty())
+		finish(closing_.begin()->first);
+}
+
+void ExportServer::Impl::retire()
+{
+	link_down();
+	auto quiet = [](const UniqueFd &fd, const SessionInfo &i) {
+		if (auto ok = silence_tcp(fd.get()); !ok)
+			log::error("session {}: can't silence it: {}", i.id,
+			    ok.error().what);
+	};
+	for (auto &[id, s] : sessions_) {
+		if (s->state == State::fresh || s->retired)
+			continue;
+		auto i = info(*s);
+		quiet(s->fd, i);
+		stop_ring(*s);
+		by_sid_.erase(s->sid);
+		s->retired = true;
+		s->reason = "another host serves it";
+		tell(*s, JEEBS_MSG_RETIRE, {});
+		log::warning("session {}: retired: another host serves it", id);
+	}
+	for (auto &[sid, c] : closing_)
+		quiet(c.fd, c.info);
+	while (!closing_.empty())
+		finish(closing_.begin()->first);
+}
+
+void ExportServer::Impl::refresh_later()
+{
+	refresh_.expires_after(refresh_period);
+	refresh_.async_wait([this](error_code ec) {
+		if (ec)
+			return;
+		refresh();
+		refresh_later();
+	});
+}
+
+void ExportServer::Impl::refresh()
+{
+	if (!sink_.is_up() || sink_.congested())
+		return;
+	Buffer b = sink_.buffer();
+	for (auto &[id, s] : sessions_) {
+		// A connection that is closing keeps its last state.
+		if (s->state == State::open && s->linked &&
+		    refresh_tcp_state(s->fd.get(), s->tcp))
+			(void)put_tcp(b, s->sid, s->tcp);
+	}
+	if (!b.empty())
+		(void)sink_.send(std::move(b));
+}
+
+SessionInfo ExportServer::Impl::info(const Session &s) const
+{
+	SessionInfo i;
+	i.id = s.id;
+	i.sid = s.sid;
+	i.flow = s.flow;
+	i.user = s.user;
+	i.is_protected = s.is_protected;
+	i.stalled = s.state == State::open && !s.linked;
+	if (s.chain) {
+		i.epoch = s.chain->epoch();
+		i.in_off = s.chain->in_off();
+		i.out_end = s.chain->out_end();
+		i.acked_off = s.chain->acked_off();
+	}
+	i.committed = s.committed;
+	i.state = to_string(s.state);
+	i.reason = s.reason;
+	return i;
+}
+
+std::vector<SessionInfo> ExportServer::Impl::sessions() const
+{
+	std::vector<SessionInfo> all;
+	for (const auto &[id, s] : sessions_)
+		if (s->state != State::fresh)
+			all.push_back(info(*s));
+	return all;
+}
+
+ExportServer::ExportServer(asio::io_context &io, std::string path,
+    FrameSink &sink, Handlers h)
+    : impl_(std::make_unique<Impl>(io, std::move(path), sink, std::move(h)))
+{
+}
+
+ExportServer::~ExportServer() = default;
+
+Result<void> ExportServer::start()
+{
+	return impl_->start();
+}
+
+void ExportServer::standby_up(std::string recovery_key, uint64_t epoch)
+{
+	impl_->standby_up(std::move(recovery_key), epoch);
+}
+
+void ExportServer::link_down()
+{
+	impl_->link_down();
+}
+
+void ExportServer::standby_lost_with_evidence(const std::string &reason)
+{
+	impl_->standby_lost(reason);
+}
+
+void ExportServer::retire()
+{
+	impl_->retire();
+}
+
+Result<void> ExportServer::frame(const FrameView &f)
+{
+	return impl_->frame(f);
+}
+
+std::vector<SessionInfo> ExportServer::sessions() const
+{
+	return impl_->sessions();
+}
+
+} // namespace jeebs

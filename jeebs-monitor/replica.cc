@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: ISC
+#include "replica.hh"
+
+#include <cerrno>
+
+#include "log.hh"
+
+namespace jeebs {
+
+Replica::Replica(Store &store, FrameSink &sink, Handlers h)
+    : store_(store), sink_(sink), handlers_(std::move(h))
+{
+}
+
+Result<void> Replica::frame(const FrameView &f)
+{
+	auto now = std::chrono::steady_clock::now();
+
+	switch (f.type) {
+	case FrameType::record: {
+		auto r = get_record(f.payload);
+		if (!r)
+			return tl::unexpected(r.error());
+		return record(*r);
+	}
+	case FrameType::open: {
+		auto o = get_open(f.payload);
+		if (!o)
+			return tl::unexpected(o.error());
+		if (auto ok = store_.open(*o, now); !ok)
+			drop(o->sid, Flow::from_state(o->tcp), ok.error().what);
+		return {};
+	}
+	case FrameType::tcp: {
+		auto t = get_tcp(f.payload);
+		if (!t)
+			return tl::unexpected(t.error());
+		store_.tcp(*t, now);
+		return {};
+	}
+	case FrameType::close: {
+		auto c = get_close(f.payload);
+		if (!c)
+			return tl::unexpected(c.error());
+		close(c->sid);
+		return {};
+	}
+	default:
+		return fail("unexpected frame from the primary");
+	}
+}
+
+Result<void> Replica::record(const RecordFrame &r)
+{
+	auto flow = store_.flow_of(r.sid);
+	if (!flow)
+		return {};	// crosses with DROP
+	auto c = store_.record(r);
+	if (!c) {
+		if (c.error().errnum != EALREADY)
+			drop(r.sid, *flow, c.error().what);
+		return {};
+	}
+	// A session's records come in runs; of two entries the later counts.
+	if (!commits_.empty() && commits_.back().sid == c->sid)
+		commits_.back() = *c;
+	else
+		commits_.push_back(*c);
+	if (commits_.size() >= max_commits)
+		flush();
+	if (c->seq == 1 && handlers_.opened)
+		handlers_.opened(*store_.find(c->sid));
+	return {};
+}
+
+void Replica::close(uint64_t sid)
+{
+	auto s = store_.find(sid);
+	store_.close(sid);
+	std::erase_if(commits_,
+	    [sid](const CommitEntry &e) { return e.sid == sid; });
+	Buffer b = sink_.buffer();
+	put_closed(b, sid);
+	(void)sink_.send(std::move(b));
+	if (s && handlers_.closed)
+		handlers_.closed(s->flow);
+}
+
+// The session can't be adopted from here on, and must not be from before it.
+void Replica::drop(uint64_t sid, const Flow &flow, const std::string &reason)
+{
+	log::error("store: session {} of {} dropped: {}", sid,
+	    flow.to_string(), reason);
+	if (auto s = store_.find(flow))
+		store_.close(s->sid);
+	std::erase_if(commits_,
+	    [sid](const CommitEntry &e) { return e.sid == sid; });
+	Buffer b = sink_.buffer();
+	put_drop(b, sid, reason);
+	(void)sink_.send(std::move(b));
+	if (handlers_.closed)
+		handlers_.closed(flow);
+}
+
+void Replica::flush()
+{
+	if (commits_.empty())
+		return;
+	Buffer b = sink_.buffer();
+	put_commit(b, commits_);
+	commits_.clear();
+	(void)sink_.send(std::move(b));
+}
+
+void Replica::link_down()
+{
+	commits_.clear();
+}
+
+} // namespace jeebs

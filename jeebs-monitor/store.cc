@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: ISC
+#include "store.hh"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "fields.hh"
+#include "segment.hh"
+#include "wire.hh"
+
+namespace jeebs {
+
+Store::Store(StoreLimits limits) : limits_(limits) {}
+
+Store::Entry *Store::entry(uint64_t sid)
+{
+	auto it = by_sid_.find(sid);
+	return it == by_sid_.end() ? nullptr : &it->second->second;
+}
+
+const Store::Incarnation *Store::incarnation(uint64_t sid) const
+{
+	auto it = by_sid_.find(sid);
+	if (it == by_sid_.end())
+		return nullptr;
+	const Entry &e = it->second->second;
+	return e.active != nullptr ? e.active.get() : e.pending.get();
+}
+
+void Store::forget(std::unique_ptr<Incarnation> &i)
+{
+	if (i == nullptr)
+		return;
+	bytes_ -= i->bytes;
+	by_sid_.erase(i->sid);
+	i.reset();
+}
+
+void Store::erase(Entry &e)
+{
+	forget(e.active);
+	forget(e.pending);
+	input_total_ -= e.input_bytes;
+	Flow flow = e.flow;
+	flows_.erase(flow);
+}
+
+Result<void> Store::open(const OpenFrame &o, SteadyTime now)
+{
+	if (o.sid == 0 || by_sid_.contains(o.sid))
+		return fail("session number in use");
+	auto env = get_record_envelope(o.root);
+	if (!env)
+		return tl::unexpected(env.error());
+	auto chain = RecordChain::begin(*env);
+	if (!chain)
+		return tl::unexpected(chain.error());
+	Flow flow = Flow::from_state(o.tcp);
+	auto it = flows_.find(flow);
+	if (it == flows_.end() && flows_.size() >= limits_.sessions)
+		return fail("too many sessions");
+	if (bytes_ + o.root.size() > limits_.total_bytes)
+		return fail("records of all sessions take too much memory");
+	if (it == flows_.end())
+		it = flows_.emplace(flow, Entry(flow)).first;
+	Entry &e = it->second;
+	forget(e.pending);
+	auto i = std::make_unique<Incarnation>(Incarnation{.sid = o.sid,
+	    .chain = *chain, .root = Buffer(o.root), .tcp = o.tcp,
+	    .tcp_at = now, .user = o.user, .records = {},
+	    .checkpoints = {}, .bytes = o.root.size(), .acked = 0});
+	bytes_ += i->bytes;
+	by_sid_.emplace(o.sid, it);
+	e.pending = std::move(i);
+	return {};
+}
+
+Result<CommitEntry> Store::record(const RecordFrame &f)
+{
+	Entry *e = entry(f.sid);
+	if (e == nullptr)
+		return fail("no such session", ENOENT);
+	if (e->pending == nullptr || e->pending->sid != f.sid) {
+		// Superseded by a newer incarnation that is still empty: the
+		// primary has turned to that one, and nothing of this counts.
+		if (e->pending != nullptr)
+			return fail("record of an incarnation that is over",
+			    EALREADY);
+	}
+	bool first = e->pending != nullptr;
+	Incarnation &i = first ? *e->pending : *e->active;
+	auto reject = [&](std::string why) {
+		erase(*e);
+		return fail(std::move(why));
+	};
+
+	auto env = get_record_envelope(f.record);
+	if (!env)
+		return reject(env.error().what);
+	if (auto ok = i.chain.accept(*env); !ok)
+		return reject(ok.error().what);
+	i.records.push_back({Buffer(f.record), env->out_off});
+	if (env->type == JEEBS_REC_CHECKPOINT)
+		i.checkpoints.push_back(env->seq);
+	i.bytes += f.record.size();
+	bytes_ += f.record.size();
+	i.acked = std::max(i.acked, env->acked_off);
+	if (first) {
+		forget(e->active);
+		e->active = std::move(e->pending);
+	}
+	trim(*e);
+	trim_inputs(*e);
+	if (e->active->bytes > limits_.session_bytes)
+		return reject(fmt::format("records take more than {} bytes",
+		    limits_.session_bytes));
+	if (bytes_ > limits_.total_bytes)
+		return reject("records of all sessions take too much memory");
+	return CommitEntry{f.sid, env->seq, env->out_off + env->stream_len};
+}
+
+// An adoption at offset A, never below the largest acked one, needs the bytes
+// from A on and the chain from a checkpoint: the newest that starts at or
+// before what is ACKed, and all that follows it.
+void Store::trim(Entry &e)
+{
+	Incarnation &i = *e.active;
+	auto first_seq = [&i] { return i.chain.seq() + 1 - i.records.size(); };
+	auto starts = [&](uint64_t seq) {
+		return i.records[seq - first_seq()].out_off;
+	};
+	while (i.checkpoints.size() > 1 && starts(i.checkpoints[1]) <= i.acked) {
+		i.checkpoints.pop_front();
+		while (first_seq() < i.checkpoints.front()) {
+			i.bytes -= i.records.front().data.size();
+			bytes_ -= i.records.front().data.size();
+			i.records.pop_front();
+		}
+	}
+}
+
+void Store::trim_inputs(Entry &e)
+{
+	uint64_t in_off = e.active->chain.in_off();
+	auto drop = [&](const Packet &p) {
+		if (p.end_off > in_off)
+			return false;
+		e.input_bytes -= p.data.size();
+		input_total_ -= p.data.size();
+		return true;
+	};
+	std::erase_if(e.inputs, drop);
+}
+
+void Store::tcp(const TcpFrame &f, SteadyTime now)
+{
+	Entry *e = entry(f.sid);
+	if (e == nullptr)
+		return;
+	for (auto *i : {e->active.get(), e->pending.get()}) {
+		if (i != nullptr && i->sid == f.sid &&
+		    Flow::from_state(f.tcp) == e->flow) {
+			i->tcp = f.tcp;
+			i->tcp_at = now;
+		}
+	}
+}
+
+void Store::close(uint64_t sid)
+{
+	if (Entry *e = entry(sid))
+		erase(*e);
+}
+
+void Store::clear()
+{
+	by_sid_.clear();
+	flows_.clear();
+	bytes_ = input_total_ = 0;
+}
+
+void Store::acked(uint64_t sid, uint64_t off)
+{
+	Entry *e = entry(sid);
+	if (e == nullptr || e->active == nullptr || off <= e->active->acked ||
+	    off > e->active->chain.out_end())
+		return;
+	e->active->acked = off;
+	trim(*e);
+}
+
+bool Store::input(Bytes ip_packet)
+{
+	auto seg = Segment::parse(ip_packet);
+	if (!seg || (seg->payload().empty() && !seg->has(tcp_fin)))
+		return false;
+	auto it = flows_.find(seg->flow_to_local());
+	if (it == flows_.end() || it->second.active == nullptr)
+		return false;
+	Entry &e = it->second;
+	uint64_t in_off = e.active->chain.in_off();
+	uint64_t end = offset_of_seq(e.active->tcp.rcv_base, seg->end_seq(),
+	    in_off);
+	if (end <= in_off)
+		return false;
+	Bytes packet = seg->bytes();
+	e.inputs.push_back({end, Buffer(packet)});
+	e.input_bytes += packet.size();
+	input_total_ += packet.size();
+	while (e.inputs.size() > limits_.input_packets ||
+	    e.input_bytes > limits_.input_bytes ||
+	    (input_total_ > limits_.input_total_bytes && !e.inputs.empty())) {
+		e.input_bytes -= e.inputs.front().data.size();
+		input_total_ -= e.inputs.front().data.size();
+		e.inputs.pop_front();
+	}
+	return true;
+}
+
+std::vector<Bytes> Store::inputs(uint64_t sid) const
+{
+	std::vector<Bytes> all;
+	auto it = by_sid_.find(sid);
+	if (it != by_sid_.end())
+		for (const auto &p : it->second->second.inputs)
+			all.push_back(p.data.bytes());
+	return all;
+}
+
+StoredSession Store::describe(const Entry &e, const Incarnation &i) const
+{
+	StoredSession s;
+	s.sid = i.sid;
+	s.flow = e.flow;
+	s.user = i.user;
+	s.epoch = i.chain.epoch();
+	s.record_id = i.chain.record_id();
+	s.tcp = i.tcp;
+	s.tcp_at = i.tcp_at;
+	s.ended = i.chain.ended();
+	s.adoptable = i.chain.started() && !s.ended;
+	s.seq = i.chain.seq();
+	s.first_off = i.records.empty() ? 0 : i.records.front().out_off;
+	s.acked_off = i.acked;
+	s.out_end = i.chain.out_end();
+	s.in_off = i.chain.in_off();
+	s.records = i.records.size();
+	s.bytes = i.bytes;
+	s.input_packets = e.inputs.size();
+	s.input_bytes = e.input_bytes;
+	return s;
+}
+
+std::vector<StoredSession> Store::sessions() const
+{
+	std::vector<StoredSession> all;
+	all.reserve(flows_.size());
+	for (const auto &[flow, e] : flows_)
+		all.push_back(describe(e, e.active ? *e.active : *e.pending));
+	return all;
+}
+
+std::optional<Flow> Store::flow_of(uint64_t sid) const
+{
+	auto it = by_sid_.find(sid);
+	if (it == by_sid_.end())
+		return std::nullopt;
+	return it->second->first;
+}
+
+Result<StoredSession> Store::find(uint64_t sid) const
+{
+	const Incarnation *i = incarnation(sid);
+	if (i == nullptr)
+		return fail("no such session", ENOENT);
+	return describe(by_sid_.find(sid)->second->second, *i);
+}
+
+Result<StoredSession> Store::find(const Flow &flow) const
+{
+	auto it = flows_.find(flow);
+	if (it == flows_.end())
+		return fail("no such session", ENOENT);
+	const Entry &e = it->second;
+	return describe(e, e.active ? *e.active : *e.pending);
+}
+
+Result<UniqueFd> Store::adoption_file(uint64_t sid) const
+{
+	const Incarnation *i = incarnation(sid);
+	if (i == nullptr || i->records.empty())
+		return fail("nothing to adopt from", ENOENT);
+	UniqueFd fd(::memfd_create("jeebs-records",
+	    MFD_CLOEXEC | MFD_ALLOW_SEALING));
+	if (!fd)
+		return fail_errno("memfd");
+	auto put = [&fd](Bytes rec) -> Result<void> {
+		uint8_t len[4];
+		store_be(len, static_cast<uint32_t>(rec.size()));
+		const Bytes parts[] = {Bytes(len), rec};
+		for (Bytes p : parts) {
+			while (!p.empty()) {
+				auto n = ::write(fd.get(), p.data(), p.size());
+				if (n == -1 && errno == EINTR)
+					continue;
+				if (n == -1)
+					return fail_errno("memfd");
+				p = p.subspan(static_cast<size_t>(n));
+			}
+		}
+		return {};
+	};
+	auto ok = put(i->root.bytes());
+	for (auto r = i->records.begin(); ok && r != i->records.end(); ++r)
+		ok = put(r->data.bytes());
+	if (!ok)
+		return tl::unexpected(ok.error());
+	if (::lseek(fd.get(), 0, SEEK_SET) == -1 ||
+	    ::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW |
+	    F_SEAL_WRITE | F_SEAL_SEAL) == -1)
+		return fail_errno("memfd");
+	return fd;
+}
+
+} // namespace jeebs

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: ISC
+#include "tcp-descriptor.hh"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <string>
+
+#include "flow.hh"
+
+namespace jeebs {
+
+Result<void> check_tcp_descriptor(int fd, const jeebs_tcp_state &st)
+{
+	auto side = [fd](auto get, const char *name) -> Result<std::string> {
+		sockaddr_storage sa{};
+		socklen_t len = sizeof(sa);
+		if (get(fd, reinterpret_cast<sockaddr *>(&sa), &len) == -1)
+			return fail_errno(name);
+		return std::string(reinterpret_cast<char *>(&sa), len);
+	};
+	auto want = [](const IpAddr &a, uint16_t port) {
+		sockaddr_storage sa{};
+		auto len = to_sockaddr(a, port, sa);
+		return std::string(reinterpret_cast<char *>(&sa), len);
+	};
+	// A scope id is this host's affair, and no part of the state.
+	auto plain = [](std::string s) {
+		if (s.size() == sizeof(sockaddr_in6)) {
+			auto *a = reinterpret_cast<sockaddr_in6 *>(s.data());
+			a->sin6_scope_id = 0;
+			a->sin6_flowinfo = 0;
+		}
+		return s;
+	};
+	tcp_info info{};
+	socklen_t len = sizeof(info);
+	int protocol = 0;
+	socklen_t plen = sizeof(protocol);
+	if (::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &plen) == -1 ||
+	    protocol != IPPROTO_TCP ||
+	    ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1)
+		return fail("the descriptor isn't a TCP socket");
+	if (info.tcpi_state != TCP_ESTABLISHED)
+		return fail("the connection isn't established");
+	auto flow = Flow::from_state(st);
+	auto local = side(::getsockname, "getsockname");
+	auto remote = side(::getpeername, "getpeername");
+	if (!local || !remote ||
+	    plain(*local) != want(flow.local, flow.local_port) ||
+	    plain(*remote) != want(flow.remote, flow.remote_port))
+		return fail("the TCP state isn't the descriptor's");
+	return {};
+}
+
+Result<void> silence_tcp(int fd)
+{
+	int on = 1;
+	if (::setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) == -1)
+		return fail_errno("TCP_REPAIR");
+	return {};
+}
+
+} // namespace jeebs

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: ISC
+// What jeebsd does with a copy of a session's TCP descriptor besides reading
+// its state (tcp-info.hh). Owner: nobody, functions. Any thread.
+#pragma once
+
+#include <linux/jeebs.h>
+
+#include "result.hh"
+
+namespace jeebs {
+
+/**
+ * Is fd an established TCP connection with the addresses and ports of the
+ * state that came with it?
+ */
+[[nodiscard]] Result<void> check_tcp_descriptor(int fd,
+    const jeebs_tcp_state &);
+
+/**
+ * Repair mode on: nothing new leaves the connection, neither data nor the FIN
+ * or RST of its last close. Needs CAP_NET_ADMIN.
+ */
+[[nodiscard]] Result<void> silence_tcp(int fd);
+
+} // namespace jeebs
