@@ -89,43 +89,39 @@ lab_up() {
 	eval "$(lab env)"
 }
 
-need_ptyclient() {
-	ptyclient=$build/e2e/ptyclient
-	[[ $ptyclient -nt $top/regress/e2e/ptyclient.cc ]] && return
-	mkdir -p "$build/e2e"
-	"${CXX:-g++}" -std=c++20 -O2 -Wall -Wextra -o "$ptyclient.$$" \
-		"$top/regress/e2e/ptyclient.cc" -lutil
-	mv "$ptyclient.$$" "$ptyclient"
+. "$top/regress/e2e/pty.bash"
+
+# serving: the host that serves, "null" for none.
+serving() {
+	lab status --json | jq -r .serving
 }
 
-# pty_start CMD...: CMD on a pty on client. One at a time per test shell.
-pty_start() {
-	need_ptyclient
-	coproc PTY { lab exec client -- "$ptyclient" -l "$scratch/pty.out" -- "$@"; }
-	pty_in=${PTY[1]} pty_out=${PTY[0]} pty_job=$PTY_PID
-	IFS= read -r -u "$pty_out" pty_answer
-	pty_pid=$(jq .pid <<<"$pty_answer")
+other() {
+	[[ $1 == alpha ]] && echo beta || echo alpha
 }
 
-# pty COMMAND: sends it, leaves the answer in pty_answer; status is its "ok".
-pty() {
-	echo "$*" >&"$pty_in"
-	IFS= read -r -u "$pty_out" pty_answer ||
-		pty_answer='{"ok":false,"reason":"ptyclient is gone"}'
-	[[ $(jq .ok <<<"$pty_answer") == true ]]
+# An interactive session with the stock client, up to its prompt.
+login() {
+	local n=$1 host=$2
+	shift 2
+	pty_start "$n" ssh -F "$SSH_CONFIG" "$@" "$host"
+	check "$n: login" pty "$n" 'expect 10000 \$ $'
 }
 
-pty_stop() {
-	exec {pty_in}>&-
-	wait "$pty_job" || :
+# crash_serving: power cut for the host that serves; sets victim and survivor.
+crash_serving() {
+	victim=$(serving)
+	survivor=$(other "$victim")
+	lab crash "$victim"
 }
 
-# pty_hostname: types the question, leaves what the shell answers in shell_host.
-pty_hostname() {
-	local a=$RANDOM b=$RANDOM
-	shell_host=
-	pty "send echo \$(($a+$b))-\$(hostname)\\r" || return
-	pty "expect 10000 $((a + b))-([a-z]+)" || return
-	shell_host=$(jq -r .group <<<"$pty_answer")
-	pty 'expect 5000 \$ $'
+# lives NAME [MS]: the same client process, now served by $survivor.
+lives() {
+	local n=$1 ms=${2-15000}
+	if ! shell_answers "$n" "$ms"; then
+		fail "$n: after the crash of $victim: $pty_answer"
+		return
+	fi
+	is "$n: served by" "$shell_host" "$survivor"
+	check "$n: the same client process" pty "$n" alive
 }

@@ -59,7 +59,8 @@ void usage(std::FILE *out)
 	    "  sleep MS            let MS go by\n"
 	    "  stamp NAME          the time\n"
 	    "  alive               does the command run\n"
-	    "  wait MS             for its end\n", out);
+	    "  wait MS             for its end\n"
+	    "  quit                hang up, as the end of stdin does\n", out);
 }
 
 double now_real()
@@ -486,6 +487,8 @@ int serve(Terminal &t)
 			in.erase(0, nl + 1);
 			if (line.empty() || line[0] == '#')
 				continue;
+			if (line == "quit")
+				return all_ok ? 0 : 1;
 			auto j = run(t, line);
 			j["cmd"] = line.substr(0, line.find(' '));
 			all_ok = all_ok && j.at("ok").get<bool>();

@@ -10,7 +10,7 @@ account_id=4242
 declare -A sshd_set conf_set
 
 config_set() {
-	local host= key=${1%%=*} value=${1#*=}
+	local host='' key=${1%%=*} value=${1#*=}
 	[[ $1 == *=* && $key ]] || die "--set: \"$1\" is not KEY=VALUE"
 	if [[ $key == */* ]]; then
 		host=${key%%/*} key=${key#*/}
@@ -218,7 +218,7 @@ config_jeebsd() {
 			done | sort
 		done
 		printf '\n[[vip]]\naddress = "%s"\ninterface = "svc0"\n' \
-			"$vip/24" "$vip6/64"
+			"$vip" "$vip6"
 		local net
 		for net in 77 78; do
 			printf '\n[[heartbeat]]\nlocal = "%s"\nremote = "%s"\nport = 7475\n' \

@@ -17,10 +17,11 @@ host_pid() {
 	cat "$state/hosts/$1/pid" 2>/dev/null
 }
 
+# A dead init that nobody has reaped yet has no namespace any more.
 host_up() {
 	local pid
-	pid=$(host_pid "$1") && [[ -e /proc/$pid/ns/pid &&
-	$(readlink "/proc/$pid/ns/pid") == "$(cat "$state/hosts/$1/pidns")" ]]
+	pid=$(host_pid "$1") && [[ $(readlink "/proc/$pid/ns/mnt") == \
+		"$(cat "$state/hosts/$1/mntns")" ]]
 }
 
 # A fresh kernel for HOST. The cards outlive a crash: they are moved over from
@@ -63,7 +64,7 @@ host_start() {
 	freezer_create "$h"
 	(
 		freezer_join "$h"
-		[[ -z ${lock_fd-} ]] || exec {lock_fd}>&-
+		close_inherited
 		exec setsid nsenter --net="$dir/net" \
 			unshare --mount --uts --pid --fork --time \
 			--boottime "${uptime[$h]}" --monotonic "${uptime[$h]}" \
@@ -79,9 +80,18 @@ host_start() {
 	done
 }
 
+# A host must not hold what its starter happens to have open: pipes, the lock.
+close_inherited() {
+	local fd
+	for fd in /proc/self/fd/*; do
+		fd=${fd##*/}
+		((fd <= 2)) || exec {fd}>&-
+	done
+}
+
 lab_up() {
 	local arg value
-	stock= input=tap mirror=on
+	stock='' input=tap mirror=on
 	while (($#)); do
 		arg=$1
 		value=${2-}
@@ -103,7 +113,7 @@ lab_up() {
 		shift 2
 	done
 	up_check
-	[[ ! -f $state/up ]] || ! host_up alpha || [[ $(<"$state/up") != done ]] ||
+	[[ ! -f $state/up ]] || ! host_up alpha || [[ $(<"$state/up") != up ]] ||
 		die "lab \"$name\" is up already: regress/lab down"
 	lab_down
 	trap 'up_failed $?' EXIT
@@ -145,7 +155,7 @@ lab_up() {
 	else
 		wait_protected 20
 	fi
-	echo done >"$state/up"
+	echo up >"$state/up"
 	trap - EXIT
 }
 
