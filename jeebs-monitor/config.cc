@@ -18,6 +18,8 @@
 #define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
 
+#include "key.hh"
+
 namespace jeebs {
 namespace {
 
@@ -278,7 +280,11 @@ read_peer(const std::string &name, Section &root)
 	p.name = s.label("name");
 	p.address = s.address("address", p.family);
 	p.port = s.port("port", 7022);
-	p.public_key = s.str("public_key", s.need("public_key"));
+	const toml::node &pin = s.need("public_key");
+	p.public_key = s.str("public_key", pin);
+	if (!is_pin(p.public_key))
+		s.bad(pin, "public_key", "must be the 44 characters that "
+		    "jeebsctl keygen printed on the peer");
 	s.done();
 	return p;
 }
@@ -316,6 +322,13 @@ read_heartbeat(const std::string &name, const toml::table &t)
 	return h;
 }
 
+std::chrono::milliseconds
+least_alone_after(const Timing &t)
+{
+	return t.lease + std::max(t.detect, t.lease) +
+	    std::chrono::milliseconds(500);
+}
+
 void
 check_timing(Section &s, Config &c)
 {
@@ -336,12 +349,12 @@ check_timing(Section &s, Config &c)
 		bad("lease", fmt::format("must be at least two heartbeats, "
 		    "{}ms: the primary would stall whenever one is lost",
 		    2 * t.heartbeat.count()));
-	// By then a standby that lives has taken the VIP and answers for it.
-	if (t.alone_after < t.detect + t.lease + t.heartbeat)
-		bad("alone-after", fmt::format("must be at least detect + "
-		    "lease + heartbeat, {}ms: before that a standby that is "
-		    "taking over can't be told from a dead one",
-		    (t.detect + t.lease + t.heartbeat).count()));
+	// lease.hh: what is left of it is the standby's time to take over.
+	if (t.alone_after < least_alone_after(t))
+		bad("alone-after", fmt::format("must be at least {}ms with "
+		    "these detect and lease: the standby needs that long to "
+		    "take over, and a primary that went on alone earlier "
+		    "could meet it", least_alone_after(t).count()));
 	if (t.boot_wait < t.detect)
 		bad("boot-wait", fmt::format("must be at least detect, {}ms",
 		    t.detect.count()));
@@ -367,8 +380,7 @@ read_timing(const std::string &name, Section &root, Config &c)
 	s.duration("lease", v.lease);
 	v.boot_wait = std::max(v.boot_wait, v.detect);
 	s.duration("boot-wait", v.boot_wait);
-	v.alone_after = std::max(v.alone_after,
-	    v.detect + v.lease + 2 * v.heartbeat);
+	v.alone_after = std::max(v.alone_after, least_alone_after(v));
 	s.duration("alone-after", v.alone_after);
 	s.duration("gap-timeout", v.gap_timeout);
 	s.duration("adopt-timeout", v.adopt_timeout);

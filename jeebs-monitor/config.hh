@@ -38,7 +38,7 @@ struct PeerConfig {
 	std::string address;	// numeric; of the replication link
 	int family = 0;
 	uint16_t port = 0;	// TCP; each host listens on it
-	std::string public_key;	// the line that jeebsctl keygen prints there
+	std::string public_key;	// its pin, as jeebsctl keygen prints it there
 	bool operator==(const PeerConfig &) const = default;
 };
 
@@ -60,8 +60,8 @@ struct Config {
 	std::string host;
 	std::string run_dir = "/run/jeebs";
 	std::string state_dir = "/var/lib/jeebs";
-	std::string key_file = "/etc/jeebs/key";
-	std::string user = "jeebs";
+	std::string key_file = "/etc/jeebs/jeebsd.key";
+	std::string user = "_jeebs";
 	bool preferred = false;
 	InputCommit input_commit = InputCommit::tap;
 	PeerConfig peer;

@@ -20,7 +20,7 @@ const char *const good =
 	"name = \"beta\"\n"
 	"address = \"10.77.1.3\"\n"
 	"port = 7022\n"
-	"public_key = \"AAAA\"\n"
+	"public_key = \"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"\n"
 	"[[vip]]\n"
 	"address = \"10.77.0.100\"\n"
 	"interface = \"eth0\"\n"
@@ -95,7 +95,7 @@ BOOST_AUTO_TEST_CASE(lease_follows_detect)
 	c = parse_config(with("\"500ms\"", "\"3s\""), "f.conf");
 	BOOST_REQUIRE_MESSAGE(c, c.error().what);
 	BOOST_TEST(c->timing.boot_wait.count() == 3000);
-	BOOST_TEST(c->timing.alone_after.count() == 6100);
+	BOOST_TEST(c->timing.alone_after.count() == 6500);
 }
 
 BOOST_AUTO_TEST_CASE(a_lease_beyond_detect_is_told)
@@ -192,6 +192,13 @@ BOOST_AUTO_TEST_CASE(what_could_double_a_connection)
 	    "f.conf:23: timing.lease: must be at least two heartbeats");
 	refused_at(with("\"500ms\"", "\"120ms\""),
 	    "f.conf:22: timing.detect: must be at least suspect");
+}
+
+BOOST_AUTO_TEST_CASE(a_key_that_is_none)
+{
+	refused(with("47DEQpj8", "jeebs-key"), "f.conf:9: peer.public_key: "
+	    "must be the 44 characters that jeebsctl keygen printed on the "
+	    "peer");
 }
 
 BOOST_AUTO_TEST_CASE(hold_is_refused_clearly)

@@ -1,0 +1,708 @@
+// SPDX-License-Identifier: ISC
+#include "role.hh"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace jeebs {
+namespace {
+
+// Between two looks at the LAN.
+constexpr Duration retry_after = std::chrono::seconds(1);
+
+bool
+searching(RoleState s)
+{
+	return s == RoleState::starting || s == RoleState::probing;
+}
+
+bool
+armed(RoleState s)
+{
+	return s == RoleState::standby_ready ||
+	    s == RoleState::standby_suspecting;
+}
+
+} // namespace
+
+Role::Role(const Config &c)
+    : host_(c.host), peer_name_(c.peer.name), preferred_(c.preferred),
+      have_fence_(!c.fence.empty()), boot_wait_(c.timing.boot_wait),
+      detect_(c.timing.detect),
+      alone_after_(c.timing.alone_after), lease_time_(c.timing.lease),
+      lease_(c.timing.lease)
+{
+}
+
+void
+Role::say(const std::string &why, Actions &out)
+{
+	out.push_back({ActionKind::log, epoch_, {}, why});
+}
+
+void
+Role::enter(RoleState s, const std::string &why, Actions &out)
+{
+	if (s != state_)
+		say(fmt::format("{}: was {}, epoch {}: {}", to_string(s),
+		    to_string(state_), epoch_, why), out);
+	state_ = s;
+	told_ = false;
+	deadline_ = time_never;
+	resume_ = false;
+	committed_ = false;
+	asking_ = false;
+	if (s != RoleState::primary_protected &&
+	    s != RoleState::primary_stalled)
+		asked_release_ = false;
+}
+
+// Nobody is known to serve: wait for the peer, then ask the LAN.
+void
+Role::begin_search(const std::string &why, Time now, Actions &out)
+{
+	enter(RoleState::starting, why, out);
+	deadline_ = now + boot_wait_;
+}
+
+void
+Role::become_primary(const std::string &why, Actions &out)
+{
+	epoch_ = std::max(epoch_, highest_) + 1;
+	highest_ = epoch_;
+	out.push_back({ActionKind::set_epoch, epoch_, {}, {}});
+	out.push_back({ActionKind::clear_store, 0, {}, why});
+	enter(RoleState::primary_alone, why, out);
+	vip_here_ = true;
+	out.push_back({ActionKind::serve_alone, epoch_, {}, why});
+}
+
+// The old records are void from here on: a new epoch says so.
+void
+Role::go_alone(const std::string &why, Actions &out)
+{
+	epoch_ = std::max(epoch_, highest_) + 1;
+	highest_ = epoch_;
+	out.push_back({ActionKind::set_epoch, epoch_, {}, {}});
+	out.push_back({ActionKind::detach, epoch_, {}, why});
+	enter(RoleState::primary_alone, why, out);
+	lease_.forget();
+	out.push_back({ActionKind::serve_alone, epoch_, {}, why});
+}
+
+void
+Role::join(const std::string &why, Actions &out)
+{
+	enter(RoleState::standby_joining, why, out);
+	released_ = false;
+	promise_.forget_window();
+	if (peer_)
+		epoch_ = std::max(epoch_, peer_->epoch);
+	out.push_back({ActionKind::set_epoch, epoch_, {}, {}});
+	out.push_back({ActionKind::clear_store, epoch_, {}, why});
+	out.push_back({ActionKind::join, epoch_, {}, why});
+}
+
+// Block first: after this line nothing of ours can meet the new owner.
+void
+Role::retire(const std::string &why, Actions &out)
+{
+	out.push_back({ActionKind::block, 0, {}, why});
+	out.push_back({ActionKind::retire, 0, {}, why});
+	lease_.forget();
+	vip_here_ = false;
+}
+
+// As a standby: forget what we hold, stay with the primary.
+void
+Role::disarm(const std::string &why, Actions &out)
+{
+	bool preparing = state_ == RoleState::standby_suspecting;
+
+	enter(RoleState::standby_joining, why, out);
+	promise_.forget_window();
+	if (preparing)
+		out.push_back({ActionKind::unprepare, 0, {}, why});
+	out.push_back({ActionKind::clear_store, 0, {}, why});
+}
+
+// Of two hosts that could both serve, is it the peer's turn?
+bool
+Role::peer_wins() const
+{
+	bool theirs = peer_->flags & hb_preferred;
+
+	if (theirs != preferred_)
+		return theirs;
+	return peer_name_ < host_;
+}
+
+// Has the peer heard us lately? What it says may be old otherwise: heartbeats
+// wait in the socket while a host is frozen.
+bool
+Role::fresh(Time now) const
+{
+	return peer_->echoed && now - *peer_->echoed < detect_;
+}
+
+Actions
+Role::start(uint64_t epoch, bool vip_here, Time now)
+{
+	Actions out;
+
+	epoch_ = highest_ = epoch;
+	vip_here_ = vip_here;
+	out.push_back({ActionKind::block, 0, {}, "start"});
+	begin_search("start", now, out);
+	say(fmt::format("{}, epoch {}{}: waiting {} ms for {}",
+	    to_string(state_), epoch_, vip_here ? ", a VIP is here" : "",
+	    std::chrono::duration_cast<std::chrono::milliseconds>(boot_wait_)
+	    .count(), peer_name_), out);
+	return out;
+}
+
+Actions
+Role::heartbeat(const PeerReport &r, Time now)
+{
+	Actions out;
+	bool restarted = peer_ && peer_->instance != r.instance;
+
+	peer_ = r;
+	highest_ = std::max(highest_, r.epoch);
+	switch (state_) {
+	case RoleState::starting:
+	case RoleState::probing:
+		heard_searching(now, out);
+		break;
+	case RoleState::primary_alone:
+	case RoleState::primary_protected:
+	case RoleState::primary_stalled:
+		heard_serving(restarted, now, out);
+		break;
+	case RoleState::standby_joining:
+	case RoleState::standby_ready:
+	case RoleState::standby_suspecting:
+		heard_standby(now, out);
+		break;
+	case RoleState::taking_over:
+		heard_taking_over(out);
+		break;
+	}
+	return out;
+}
+
+void
+Role::heard_searching(Time now, Actions &out)
+{
+	const PeerReport &p = *peer_;
+	bool theirs = p.flags & hb_vip_here;
+
+	if (resume_ && p.epoch < epoch_)
+		return;
+	if (!resume_ && state_ == RoleState::probing) {
+		// What the LAN says matters only while the peer is silent.
+		state_ = RoleState::starting;
+		asking_ = false;
+		deadline_ = now + boot_wait_;
+	}
+	if (is_primary(p.state)) {
+		retire(fmt::format("{} serves", peer_name_), out);
+		join(fmt::format("{} serves, epoch {}", peer_name_, p.epoch),
+		    out);
+	} else if (resume_) {
+		return;
+	} else if (p.state == RoleState::taking_over) {
+		deadline_ = now + boot_wait_;
+	} else if (armed(p.state)) {
+		// It holds our sessions. They live on here if our kernel
+		// does, and then only under its lease.
+		deadline_ = now + boot_wait_;
+		if (!vip_here_ || !(p.flags & hb_grant) || !p.echoed)
+			return;
+		lease_.granted(*p.echoed, now);
+		if (lease_.remaining(now) == Duration::zero())
+			return;
+		epoch_ = std::max(epoch_, highest_) + 1;
+		highest_ = epoch_;
+		out.push_back({ActionKind::set_epoch, epoch_, {}, {}});
+		enter(RoleState::primary_protected, fmt::format("back on a "
+		    "live host, {} agrees", peer_name_), out);
+		out.push_back({ActionKind::serve_leased, epoch_,
+		    lease_.remaining(now), {}});
+		out.push_back({ActionKind::protect, epoch_, {}, {}});
+	} else if (searching(p.state)) {
+		bool mine = vip_here_ != theirs ? vip_here_ : !peer_wins();
+		bool told = vip_here_ != theirs ||
+		    preferred_ != bool(p.flags & hb_preferred);
+		if (mine && fresh(now))
+			become_primary(told ? "both start, it is our turn" :
+			    "both start with the same `preferred`, our name "
+			    "sorts first", out);
+		else if (!mine)
+			deadline_ = now + boot_wait_;
+	} else if (vip_here_ && fresh(now)) {
+		become_primary("the VIP is here and the peer holds nothing",
+		    out);
+	} else {
+		deadline_ = now + boot_wait_;
+	}
+}
+
+void
+Role::heard_serving(bool restarted, Time now, Actions &out)
+{
+	const PeerReport &p = *peer_;
+
+	if (is_primary(p.state) || p.state == RoleState::taking_over) {
+		if (p.epoch < epoch_ || (p.epoch == epoch_ &&
+		    (!is_primary(p.state) || !peer_wins())))
+			return;
+		std::string why = p.epoch > epoch_ ?
+		    fmt::format("{} serves with the newer epoch {}",
+		    peer_name_, p.epoch) :
+		    fmt::format("two primaries of epoch {}, {} has the "
+		    "preference", epoch_, peer_name_);
+		retire(why, out);
+		join(why, out);
+		return;
+	}
+	bool leased = state_ != RoleState::primary_alone;
+	if (leased && restarted) {
+		go_alone(fmt::format("{} started anew and holds nothing",
+		    peer_name_), out);
+		return;
+	}
+	if (leased && asked_release_ && (p.flags & hb_released) &&
+	    p.epoch == epoch_) {
+		go_alone(fmt::format("{} holds nothing any more",
+		    peer_name_), out);
+		return;
+	}
+	if (!leased && p.epoch > epoch_) {
+		// It served later than we ever did, so ours must be newer.
+		epoch_ = ++highest_;
+		out.push_back({ActionKind::set_epoch, epoch_, {}, {}});
+		return;
+	}
+	if (!(p.flags & hb_grant) || !p.echoed || p.epoch != epoch_)
+		return;
+	if (!leased && !link_up_)
+		return;
+	lease_.granted(*p.echoed, now);
+	Duration left = lease_.remaining(now);
+	if (left == Duration::zero())
+		return;
+	if (state_ == RoleState::primary_alone) {
+		enter(RoleState::primary_protected, fmt::format("{} is our "
+		    "standby", peer_name_), out);
+		out.push_back({ActionKind::serve_leased, epoch_, left, {}});
+		out.push_back({ActionKind::protect, epoch_, {}, {}});
+		return;
+	}
+	if (state_ == RoleState::primary_stalled)
+		enter(RoleState::primary_protected, fmt::format("{} grants "
+		    "again", peer_name_), out);
+	out.push_back({ActionKind::refresh, epoch_, left, {}});
+}
+
+void
+Role::heard_standby(Time now, Actions &out)
+{
+	const PeerReport &p = *peer_;
+	bool hold = armed(state_);
+
+	if (is_primary(p.state)) {
+		if (p.epoch < epoch_)
+			return;	// stale: it retires when it hears us serve
+		if (p.epoch > epoch_) {
+			epoch_ = p.epoch;
+			out.push_back({ActionKind::set_epoch, epoch_, {}, {}});
+			disarm(fmt::format("{} serves with epoch {}",
+			    peer_name_, epoch_), out);
+		} else if (hold && p.state == RoleState::primary_alone) {
+			disarm(fmt::format("{} goes on without us",
+			    peer_name_), out);
+		}
+		if (p.flags & hb_release) {
+			if (!released_)
+				disarm(fmt::format("{} asks to go on alone",
+				    peer_name_), out);
+			released_ = true;
+			return;
+		}
+		released_ = false;
+		if (p.state != RoleState::primary_protected)
+			return;
+		if (!p.echoed)
+			return;
+		promise_.protected_heard(*p.echoed, p.lease, p.alone);
+		if (promise_.take_by() < now)
+			return;
+		if (state_ == RoleState::standby_joining && link_up_)
+			enter(RoleState::standby_ready, fmt::format("holds "
+			    "the sessions of {}", peer_name_), out);
+		else if (state_ == RoleState::standby_suspecting) {
+			enter(RoleState::standby_ready, "heard again", out);
+			out.push_back({ActionKind::unprepare, 0, {}, {}});
+		}
+		return;
+	}
+	if (!hold) {
+		if (p.state != RoleState::taking_over)
+			begin_search(fmt::format("{} doesn't serve",
+			    peer_name_), now, out);
+		return;
+	}
+	// Its jeebsd started anew on a host that lives: it will ask for our
+	// lease. On a host that doesn't have the VIP nothing lives on.
+	if (!searching(p.state)) {
+		disarm(fmt::format("{} doesn't serve", peer_name_), out);
+		begin_search(fmt::format("{} doesn't serve", peer_name_), now,
+		    out);
+	} else if (!(p.flags & hb_vip_here)) {
+		std::string why = fmt::format("{} started anew",
+		    peer_name_);
+		enter(RoleState::taking_over, why, out);
+		out.push_back({ActionKind::take_over, epoch_ + 1, {}, why});
+	}
+}
+
+void
+Role::heard_taking_over(Actions &out)
+{
+	const PeerReport &p = *peer_;
+
+	if (committed_ || !is_primary(p.state))
+		return;
+	std::string why = fmt::format("{} lives", peer_name_);
+	out.push_back({ActionKind::abort, 0, {}, why});
+	enter(RoleState::standby_ready, why, out);
+	if (p.epoch > epoch_) {
+		epoch_ = p.epoch;
+		out.push_back({ActionKind::set_epoch, epoch_, {}, {}});
+		disarm(fmt::format("{} serves with epoch {}", peer_name_,
+		    epoch_), out);
+	}
+}
+
+Actions
+Role::link(bool up, Time now)
+{
+	if (link_up_ && !up)
+		link_down_at_ = now;
+	link_up_ = up;
+	return {};
+}
+
+Actions
+Role::health(PeerHealth h, Time now)
+{
+	Actions out;
+	bool news = h != health_;
+
+	health_ = h;
+	switch (state_) {
+	case RoleState::standby_joining:
+		if (h == PeerHealth::dead || h == PeerHealth::process_failed)
+			begin_search(fmt::format("{} is silent and nothing "
+			    "of it is held here", peer_name_), now, out);
+		break;
+	case RoleState::standby_ready:
+		if (h == PeerHealth::suspected || h == PeerHealth::dead ||
+		    h == PeerHealth::process_failed) {
+			enter(RoleState::standby_suspecting, fmt::format(
+			    "{} is silent", peer_name_), out);
+			out.push_back({ActionKind::prepare, 0, {}, {}});
+			return out;
+		}
+		break;
+	case RoleState::standby_suspecting:
+		if (h == PeerHealth::dead) {
+			std::string why = fmt::format("{} is silent on all "
+			    "paths", peer_name_);
+			enter(RoleState::taking_over, why, out);
+			out.push_back({ActionKind::take_over, epoch_ + 1, {},
+			    why});
+		} else if (h == PeerHealth::process_failed && news) {
+			say(fmt::format("{}'s jeebsd is gone, its sshd "
+			    "answers: no host failure, no takeover; start "
+			    "jeebsd there", peer_name_), out);
+		} else if (h == PeerHealth::isolated && news) {
+			say("no heartbeat path has carrier: it is this host "
+			    "that is cut off, no takeover", out);
+		}
+		break;
+	default:
+		break;
+	}
+	return out;
+}
+
+Actions
+Role::resigned(Time now)
+{
+	Actions out;
+
+	switch (state_) {
+	case RoleState::primary_protected:
+	case RoleState::primary_stalled:
+		go_alone(fmt::format("{} resigned", peer_name_), out);
+		break;
+	case RoleState::standby_ready:
+	case RoleState::standby_suspecting:
+		disarm(fmt::format("{} resigned, its host serves on without "
+		    "protection", peer_name_), out);
+		[[fallthrough]];
+	case RoleState::standby_joining:
+		begin_search(fmt::format("{} resigned", peer_name_), now,
+		    out);
+		break;
+	default:
+		break;
+	}
+	return out;
+}
+
+Actions
+Role::probed(const std::optional<std::string> &by, Time now)
+{
+	Actions out;
+
+	if (!asking_)
+		return out;
+	asking_ = false;
+	if (probe_void_) {
+		probe_void_ = false;
+		deadline_ = now;
+		return out;
+	}
+	if (state_ == RoleState::probing) {
+		if (by && resume_) {
+			retire(fmt::format("{} while we were away", *by), out);
+			begin_search(*by, now, out);
+		} else if (by) {
+			if (!told_)
+				say(fmt::format("{}: somebody serves, not "
+				    "starting to; {} isn't heard, check the "
+				    "link to it", *by, peer_name_), out);
+			told_ = true;
+			deadline_ = now + retry_after;
+		} else if (resume_) {
+			enter(RoleState::primary_alone, "nobody else serves",
+			    out);
+			out.push_back({ActionKind::serve_alone, epoch_, {},
+			    {}});
+		} else if (now < promise_.silent_after()) {
+			deadline_ = promise_.silent_after();
+		} else {
+			become_primary(fmt::format("{} isn't heard and "
+			    "nobody answers for the VIP", peer_name_), out);
+		}
+	} else if (state_ == RoleState::primary_stalled) {
+		if (by) {
+			std::string why = fmt::format("{}: {} took over",
+			    *by, peer_name_);
+			retire(why, out);
+			begin_search(why, now, out);
+		} else {
+			go_alone(fmt::format("{} is silent, its time to take "
+			    "over has passed and nobody answers for the VIP",
+			    peer_name_), out);
+		}
+	}
+	return out;
+}
+
+Actions
+Role::fenced(bool ok, Time now)
+{
+	Actions out;
+
+	if (state_ != RoleState::primary_stalled || !asking_)
+		return out;
+	asking_ = false;
+	if (ok) {
+		go_alone(fmt::format("{} is fenced", peer_name_), out);
+	} else {
+		if (!told_)
+			say("the fence command failed: stalled until it "
+			    "succeeds or the standby is back", out);
+		told_ = true;
+		deadline_ = now + retry_after;
+	}
+	return out;
+}
+
+Actions
+Role::clock_gap(Duration gap, Time now)
+{
+	Actions out;
+
+	say(fmt::format("this process didn't run for {} ms",
+	    std::chrono::duration_cast<std::chrono::milliseconds>(gap)
+	    .count()), out);
+	if (asking_)
+		probe_void_ = true;
+	// Nothing limits the lease of a primary that is alone, so somebody
+	// may have found the VIP unanswered meanwhile.
+	if (state_ == RoleState::primary_alone && gap >= boot_wait_) {
+		out.push_back({ActionKind::block, 0, {}, "clock gap"});
+		enter(RoleState::probing, "was away, makes sure that nobody "
+		    "else serves", out);
+		resume_ = true;
+		deadline_ = now;
+	}
+	return out;
+}
+
+Actions
+Role::tick(Time now)
+{
+	Actions out;
+
+	if (state_ == RoleState::primary_protected) {
+		if (lease_.remaining(now) == Duration::zero()) {
+			enter(RoleState::primary_stalled, fmt::format("no "
+			    "grant of {} for {} ms", peer_name_,
+			    std::chrono::duration_cast<
+			    std::chrono::milliseconds>(lease_time_).count()),
+			    out);
+			deadline_ = *lease_.last() + alone_after_;
+		} else if (!link_up_ && !asked_release_ &&
+		    now >= link_down_at_ + alone_after_) {
+			say(fmt::format("{} is heard, but the replication "
+			    "link is down: asking to go on alone",
+			    peer_name_), out);
+			asked_release_ = true;
+		}
+	}
+	// The window may pass in the middle of anything but a committed
+	// takeover, which asks in commit().
+	if (armed(state_) && promise_.take_by() < now) {
+		disarm("too late to take over", out);
+		begin_search(fmt::format("{} is silent and may have gone on "
+		    "alone", peer_name_), now, out);
+	}
+	if (deadline_ > now || asking_)
+		return out;
+	deadline_ = time_never;
+	switch (state_) {
+	case RoleState::starting:
+		enter(RoleState::probing, fmt::format("{} isn't serving",
+		    peer_name_), out);
+		[[fallthrough]];
+	case RoleState::probing:
+		asking_ = true;
+		probe_void_ = false;
+		out.push_back({ActionKind::probe, 0, {}, {}});
+		break;
+	case RoleState::primary_stalled:
+		asking_ = true;
+		probe_void_ = false;
+		out.push_back({have_fence_ ? ActionKind::fence :
+		    ActionKind::probe, 0, {}, {}});
+		break;
+	default:
+		break;
+	}
+	return out;
+}
+
+bool
+Role::commit(bool fence_ok, Time now, Actions &out)
+{
+	if (state_ != RoleState::taking_over)
+		return false;
+	if (!fence_ok && (now < promise_.silent_after() ||
+	    now > promise_.take_by())) {
+		std::string why = "too late to take over";
+		enter(RoleState::standby_suspecting, why, out);
+		return false;
+	}
+	committed_ = true;
+	epoch_ = std::max(epoch_, highest_) + 1;
+	highest_ = epoch_;
+	out.push_back({ActionKind::set_epoch, epoch_, {}, {}});
+	return true;
+}
+
+Actions
+Role::took_over(bool ok, Time now)
+{
+	Actions out;
+
+	if (state_ != RoleState::taking_over)
+		return out;
+	if (ok) {
+		enter(RoleState::primary_alone, "took over", out);
+		promise_.forget_window();
+		vip_here_ = true;
+	} else if (committed_) {
+		retire("the takeover failed", out);
+		out.push_back({ActionKind::clear_store, 0, {}, {}});
+		begin_search("the takeover failed", now, out);
+	} else {
+		enter(RoleState::standby_suspecting, "the takeover failed, "
+		    "will try again", out);
+	}
+	return out;
+}
+
+void
+Role::granted(Time received, Duration lease)
+{
+	promise_.granted(received, lease);
+}
+
+bool
+Role::granting() const
+{
+	if (released_ || !peer_)
+		return false;
+	if (state_ == RoleState::standby_joining)
+		return link_up_ && is_primary(peer_->state);
+	return armed(state_);
+}
+
+uint8_t
+Role::flags() const
+{
+	uint8_t f = 0;
+
+	if (preferred_)
+		f |= hb_preferred;
+	if (vip_here_)
+		f |= hb_vip_here;
+	if (asked_release_)
+		f |= hb_release;
+	if (released_)
+		f |= hb_released;
+	return f;
+}
+
+Duration
+Role::lease_left(Time now) const
+{
+	if (state_ == RoleState::primary_alone)
+		return Duration::max();
+	return serving() ? lease_.remaining(now) : Duration::zero();
+}
+
+Time
+Role::next() const
+{
+	Time t = asking_ ? time_never : deadline_;
+
+	if (state_ == RoleState::primary_protected) {
+		t = std::min(t, lease_.until());
+		if (!link_up_ && !asked_release_)
+			t = std::min(t, link_down_at_ + alone_after_);
+	}
+	if (armed(state_))
+		t = std::min(t, promise_.take_by() +
+		    std::chrono::nanoseconds(1));
+	return t;
+}
+
+} // namespace jeebs
