@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/* sshd-adopt: what a worker is told by the supervisor. */
+#ifndef JEEBS_ADOPT_H
+#define JEEBS_ADOPT_H
+
+#include "jeebs-wire.h"
+
+struct jeebs_root;
+
+struct jeebs_job {
+	int	sock;		/* to jeebsd: READY, FAILED, GO */
+	int	tcp;		/* restored connection, in repair mode */
+	int	records;	/* memfd with the records */
+	uint64_t acked;		/* the client has our bytes before this */
+	char	*from, *to;	/* host that died, this host */
+	uint64_t when;		/* of the failure, unix seconds */
+	struct jeebs_root *root;
+	u_char	session_key[JEEBS_KEY_LEN];
+};
+
+/* Set in a worker, NULL in the supervisor. */
+extern struct jeebs_job *jeebs_job;
+
+/* Tells jeebsd why the session can't be adopted. */
+void	jeebs_job_failed(int sock, const char *reason);
+
+#endif /* JEEBS_ADOPT_H */

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC */
+/* PA's side of protection: records, output commit. */
+#ifndef JEEBS_EXPORT_H
+#define JEEBS_EXPORT_H
+
+#include <stdint.h>
+
+struct ssh;
+
+/*
+ * PA, right after fork: mon_fd is its end of the socketpair with MON, sock
+ * the connection to the client, in and out the stream offsets of the next
+ * byte to read and to write.
+ */
+void	jeebs_export_init(int mon_fd, int sock, uint64_t in, uint64_t out);
+/* An adopted session knows its offsets only when its records are open. */
+void	jeebs_export_offsets(uint64_t in, uint64_t out);
+/* Called when the server loop is about to start; sshd-adopt sets it. */
+extern void (*jeebs_on_resume)(struct ssh *);
+
+#endif /* JEEBS_EXPORT_H */

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Call sites of jeebs in upstream files. Everything is a no-op, and upstream
+ * behaves as it always did, while jeebs_hooks is NULL: in all programs but
+ * sshd-session and sshd-adopt, and there too before authentication or with
+ * "Jeebs no".
+ */
+#ifndef JEEBS_HOOKS_H
+#define JEEBS_HOOKS_H
+
+#include <sys/types.h>
+
+struct ssh;
+struct Channel;
+struct Session;
+struct pollfd;
+
+struct jeebs_hooks {
+	/* packet layer */
+	void	(*did_read)(struct ssh *, size_t);
+	size_t	(*may_write)(struct ssh *, size_t);
+	void	(*did_write)(struct ssh *, const u_char *, size_t);
+	size_t	(*bound)(size_t);
+	void	(*newkeys)(struct ssh *);
+	void	(*closing)(struct ssh *);
+	/* server loop */
+	u_int	(*npoll)(void);
+	void	(*prepare_poll)(struct ssh *, struct pollfd *);
+	int	(*after_poll)(struct ssh *, struct pollfd *);
+	void	(*tick)(struct ssh *);
+	void	(*resume)(struct ssh *);
+	/* channels and sessions */
+	int	(*set_fds)(struct ssh *, struct Channel *);
+	void	(*exec)(struct ssh *, struct Session *, const char *);
+	void	(*child)(struct ssh *, struct Session *);
+	/* monitor */
+	int	(*monitor_fd)(void);
+	void	(*monitor_event)(struct ssh *);
+};
+
+extern const struct jeebs_hooks *jeebs_hooks;
+
+/* len bytes arrived from the client. */
+static inline void
+jeebs_did_read(struct ssh *ssh, size_t len)
+{
+	if (jeebs_hooks != NULL)
+		jeebs_hooks->did_read(ssh, len);
+}
+
+/* How many of len buffered bytes may be handed to write(2) now. */
+static inline size_t
+jeebs_may_write(struct ssh *ssh, size_t len)
+{
+	return jeebs_hooks != NULL ? jeebs_hooks->may_write(ssh, len) : len;
+}
+
+/* The first len buffered bytes were written and are about to be dropped. */
+static inline void
+jeebs_did_write(struct ssh *ssh, const u_char *p, size_t len)
+{
+	if (jeebs_hooks != NULL)
+		jeebs_hooks->did_write(ssh, p, len);
+}
+
+/* Upstream's bound on buffered output, or a wider one for the pipeline. */
+static inline size_t
+jeebs_bound(size_t upstream)
+{
+	return jeebs_hooks != NULL ? jeebs_hooks->bound(upstream) : upstream;
+}
+
+static inline void
+jeebs_newkeys(struct ssh *ssh)
+{
+	if (jeebs_hooks != NULL)
+		jeebs_hooks->newkeys(ssh);
+}
+
+/* The connection is about to be closed; last chance for buffered output. */
+static inline void
+jeebs_closing(struct ssh *ssh)
+{
+	if (jeebs_hooks != NULL)
+		jeebs_hooks->closing(ssh);
+}
+
+/* Number of pollfd entries that jeebs wants. */
+static inline u_int
+jeebs_npoll(void)
+{
+	return jeebs_hooks != NULL ? jeebs_hooks->npoll() : 0;
+}
+
+static inline void
+jeebs_prepare_poll(struct ssh *ssh, struct pollfd *pfd)
+{
+	if (jeebs_hooks != NULL)
+		jeebs_hooks->prepare_poll(ssh, pfd);
+}
+
+/* Returns nonzero if output may have become writable. */
+static inline int
+jeebs_after_poll(struct ssh *ssh, struct pollfd *pfd)
+{
+	return jeebs_hooks != NULL ? jeebs_hooks->after_poll(ssh, pfd) : 0;
+}
+
+/* One turn of the loop is over and the state is consistent. */
+static inline void
+jeebs_tick(struct ssh *ssh)
+{
+	if (jeebs_hooks != NULL)
+		jeebs_hooks->tick(ssh);
+}
+
+/* The loop is about to start. */
+static inline void
+jeebs_resume(struct ssh *ssh)
+{
+	if (jeebs_hooks != NULL)
+		jeebs_hooks->resume(ssh);
+}
+
+/* Nonzero: c is being revived and its state was set; announce no window. */
+static inline int
+jeebs_set_fds(struct ssh *ssh, struct Channel *c)
+{
+	return jeebs_hooks != NULL ? jeebs_hooks->set_fds(ssh, c) : 0;
+}
+
+/* s is about to run command (NULL: a shell). */
+static inline void
+jeebs_exec(struct ssh *ssh, struct Session *s, const char *command)
+{
+	if (jeebs_hooks != NULL)
+		jeebs_hooks->exec(ssh, s, command);
+}
+
+/* In the child of s, as the user, in the home directory, before exec. */
+static inline void
+jeebs_child(struct ssh *ssh, struct Session *s)
+{
+	if (jeebs_hooks != NULL)
+		jeebs_hooks->child(ssh, s);
+}
+
+/* Descriptor that the monitor polls beside its own, or -1. */
+static inline int
+jeebs_monitor_fd(void)
+{
+	return jeebs_hooks != NULL ? jeebs_hooks->monitor_fd() : -1;
+}
+
+static inline void
+jeebs_monitor_event(struct ssh *ssh)
+{
+	if (jeebs_hooks != NULL)
+		jeebs_hooks->monitor_event(ssh);
+}
+
+#endif /* JEEBS_HOOKS_H */

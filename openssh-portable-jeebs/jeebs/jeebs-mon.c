@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * MON's side of protection: the connection to jeebsd, and the root record,
+ * which only MON can write since it alone knows who the user is without
+ * asking a process that the user owns.
+ */
+#include "includes.h"
+
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "openbsd-compat/sys-queue.h"
+#include "atomicio.h"
+#include "hostfile.h"
+#include "auth.h"
+#include "auth-options.h"
+#include "authfd.h"
+#include "digest.h"
+#include "kex.h"
+#include "log.h"
+#include "misc.h"
+#include "monitor.h"
+#include "packet.h"
+#include "servconf.h"
+#include "sshbuf.h"
+#include "ssherr.h"
+#include "sshkey.h"
+#include "xmalloc.h"
+#include "jeebs/jeebs-export.h"
+#include "jeebs/jeebs-hooks.h"
+#include "jeebs/jeebs-msg.h"
+#include "jeebs/jeebs-root.h"
+#include "jeebs/jeebs-session.h"
+#include "jeebs/jeebs-tcp.h"
+
+#define RECONNECT_SECONDS	1
+#define ROOT_LIFETIME		(24 * 60 * 60)
+
+extern ServerOptions options;
+extern struct include_list includes;
+extern struct sshbuf *cfg;
+extern struct monitor *pmonitor;
+extern struct sshauthopt *auth_opts;
+extern int auth_sock;
+
+static struct {
+	int started;
+	int jeebsd;		/* channel, -1 while there is none */
+	int timer;		/* ticks while there is none */
+	int pa, pa_end;		/* socketpair with PA */
+	int sock;
+	int adopted;
+	struct jeebs_tcp_state tcp;
+	struct jeebs_offsets off;
+	struct Authctxt *authctxt;
+} mon = { .jeebsd = -1, .timer = -1, .pa = -1, .pa_end = -1, .sock = -1 };
+
+void (*jeebs_on_monitor)(void) = NULL;
+
+int
+jeebs_own_key(const struct sshkey *key, void *ctx)
+{
+	/* get_hostkey_index() doesn't change the key it compares with */
+	return get_hostkey_index((struct sshkey *)key, 1, ctx) != -1;
+}
+
+int
+jeebs_host_signer(struct sshkey *key, u_char **sigp, size_t *lenp,
+    const u_char *data, size_t datalen, const char *alg, const char *provider,
+    const char *pin, u_int compat, void *ctx)
+{
+	int *agent = ctx;
+
+	if (agent == NULL)
+		return sshkey_sign(key, sigp, lenp, data, datalen, alg,
+		    provider, pin, compat);
+	return ssh_agent_sign(*agent, key, sigp, lenp, data, datalen, alg,
+	    compat);
+}
+
+/* Small and fast to verify first; it signs once per login and takeover. */
+struct sshkey *
+jeebs_signing_key(void **signer_ctx)
+{
+	static const int types[] = { KEY_ED25519, KEY_ECDSA, KEY_RSA };
+	struct sshkey *key;
+	u_int i, j;
+
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		for (j = 0; j < options.num_host_key_files; j++) {
+			*signer_ctx = NULL;
+			if ((key = get_hostkey_by_index(j)) == NULL &&
+			    auth_sock > 0) {
+				*signer_ctx = &auth_sock;
+				key = get_hostkey_public_by_index(j, NULL);
+			}
+			if (key != NULL && key->type == types[i])
+				return key;
+		}
+	}
+	return NULL;
+}
+
+int
+jeebs_policy_digest(u_char *out, size_t len)
+{
+	struct ssh_digest_ctx *ctx;
+	struct include_item *item;
+	int r = SSH_ERR_LIBCRYPTO_ERROR;
+
+	if ((ctx = ssh_digest_start(SSH_DIGEST_SHA256)) == NULL)
+		return SSH_ERR_ALLOC_FAIL;
+	if (ssh_digest_update_buffer(ctx, cfg) != 0)
+		goto out;
+	TAILQ_FOREACH(item, &includes, entry) {
+		if (ssh_digest_update_buffer(ctx, item->contents) != 0)
+			goto out;
+	}
+	if (ssh_digest_final(ctx, out, len) == 0)
+		r = 0;
+ out:
+	ssh_digest_free(ctx);
+	return r;
+}
+
+void
+jeebs_mon_adopted(const struct jeebs_tcp_state *tcp)
+{
+	mon.tcp = *tcp;
+	mon.adopted = 1;
+}
+
+int
+jeebs_mon_fd(void)
+{
+	if (!mon.started)
+		return -1;
+	return mon.jeebsd != -1 ? mon.jeebsd : mon.timer;
+}
+
+static void
+close_fds(int *fds, int nfds)
+{
+	int i;
+
+	for (i = 0; i < nfds; i++) {
+		if (fds[i] != -1)
+			close(fds[i]);
+		fds[i] = -1;
+	}
+}
+
+/* Is whoever listens there jeebsd: root, or the owner of the directory? */
+static int
+peer_ok(int fd, const char *path)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	struct stat sb;
+	char *dir, *cp;
+	int ok = 0;
+
+	dir = xstrdup(path);
+	cp = dirname(dir);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1)
+		error_f("SO_PEERCRED: %s", strerror(errno));
+	else if (stat(cp, &sb) == -1)
+		error_f("%s: %s", cp, strerror(errno));
+	else if ((sb.st_mode & (S_IWGRP|S_IWOTH)) != 0)
+		error("JeebsSocket: %s is writable by group or others; "
+		    "make it mode 0755 or stricter", cp);
+	else if (cred.uid != 0 && cred.uid != sb.st_uid)
+		error("JeebsSocket: %s is served by uid %lu, which doesn't "
+		    "own %s", path, (u_long)cred.uid, cp);
+	else
+		ok = 1;
+	free(dir);
+	return ok;
+}
+
+static int
+say_hello(int fd)
+{
+	struct sshbuf *m = NULL, *tcp = NULL;
+	int r;
+
+	if ((m = sshbuf_new()) == NULL || (tcp = sshbuf_new()) == NULL) {
+		r = SSH_ERR_ALLOC_FAIL;
+		goto out;
+	}
+	if ((r = jeebs_tcp_put(tcp, &mon.tcp)) != 0 ||
+	    (r = sshbuf_put_u8(m, JEEBS_MSG_HELLO)) != 0 ||
+	    (r = sshbuf_put_u32(m, JEEBS_PROTO_VERSION)) != 0 ||
+	    (r = sshbuf_put_cstring(m, JEEBS_FORK_VERSION)) != 0 ||
+	    (r = sshbuf_put_cstring(m, mon.authctxt->user)) != 0 ||
+	    (r = sshbuf_put_stringb(m, tcp)) != 0 ||
+	    (r = jeebs_msg_send(fd, m, &mon.sock, 1, MSG_DONTWAIT)) != 0)
+		goto out;
+ out:
+	sshbuf_free(m);
+	sshbuf_free(tcp);
+	return r;
+}
+
+static void
+connect_jeebsd(void)
+{
+	struct sockaddr_un sun;
+	int fd, r;
+
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	if (strlcpy(sun.sun_path, options.jeebs_socket,
+	    sizeof(sun.sun_path)) >= sizeof(sun.sun_path)) {
+		error("JeebsSocket %s: path too long", options.jeebs_socket);
+		return;
+	}
+	if ((fd = socket(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC|SOCK_NONBLOCK,
+	    0)) == -1) {
+		error_f("socket: %s", strerror(errno));
+		return;
+	}
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1) {
+		debug("JeebsSocket %s: %s; not protected for now",
+		    options.jeebs_socket, strerror(errno));
+		close(fd);
+		return;
+	}
+	if (!peer_ok(fd, options.jeebs_socket)) {
+		close(fd);
+		return;
+	}
+	if ((r = say_hello(fd)) != 0) {
+		error_fr(r, "hello");
+		close(fd);
+		return;
+	}
+	mon.jeebsd = fd;
+}
+
+/* What PA was told before stays in force until jeebsd says otherwise. */
+static void
+lost_jeebsd(void)
+{
+	close(mon.jeebsd);
+	mon.jeebsd = -1;
+	logit("jeebs: lost jeebsd; trying to reach it again");
+}
+
+static void
+send_reason(enum jeebs_msg type, const char *reason)
+{
+	struct sshbuf *m;
+	int r;
+
+	if ((m = sshbuf_new()) == NULL)
+		return;
+	if ((r = sshbuf_put_u8(m, type)) != 0 ||
+	    (r = sshbuf_put_cstring(m, reason)) != 0 ||
+	    (r = jeebs_msg_send(mon.jeebsd, m, NULL, 0, MSG_DONTWAIT)) != 0)
+		error_fr(r, "send");
+	sshbuf_free(m);
+}
+
+/* The version strings of the connection, without line ends. */
+static int
+version_string(const struct sshbuf *b, char **out)
+{
+	char *s;
+
+	if ((s = sshbuf_dup_string((struct sshbuf *)b)) == NULL)
+		return SSH_ERR_INVALID_FORMAT;
+	s[strcspn(s, "\r\n")] = '\0';
+	*out = s;
+	return 0;
+}
+
+static int
+fill_root(struct ssh *ssh, struct jeebs_root *root, uint64_t epoch)
+{
+	struct Authctxt *a = mon.authctxt;
+	char host[NI_MAXHOST];
+	int r;
+
+	arc4random_buf(root->record_id, sizeof(root->record_id));
+	root->epoch = epoch;
+	root->not_after = (uint64_t)time(NULL) + ROOT_LIFETIME;
+	if (gethostname(host, sizeof(host)) == -1)
+		return SSH_ERR_SYSTEM_ERROR;
+	host[sizeof(host) - 1] = '\0';
+	root->host = xstrdup(host);
+	root->tcp = mon.tcp;
+	root->user = xstrdup(a->user);
+	root->style = a->style == NULL ? NULL : xstrdup(a->style);
+	root->role = a->role == NULL ? NULL : xstrdup(a->role);
+	if (a->session_info != NULL && sshbuf_len(a->session_info) != 0 &&
+	    (root->session_info = sshbuf_dup_string(a->session_info)) == NULL)
+		return SSH_ERR_INVALID_FORMAT;
+	root->uid = a->pw->pw_uid;
+	root->gid = a->pw->pw_gid;
+	root->force_pwchange = a->force_pwchange != 0;
+	root->compat = ssh->compat;
+	root->fork_version = xstrdup(JEEBS_FORK_VERSION);
+	if ((r = jeebs_monitor_session_id(root->session_id)) != 0 ||
+	    (r = sshauthopt_serialise(auth_opts, root->auth_opts, 0)) != 0 ||
+	    (r = version_string(ssh->kex->client_version,
+	    &root->client_version)) != 0 ||
+	    (r = version_string(ssh->kex->server_version,
+	    &root->server_version)) != 0 ||
+	    (r = jeebs_policy_digest(root->policy,
+	    sizeof(root->policy))) != 0)
+		return r;
+	return 0;
+}
+
+static int
+send_root(struct sshbuf *record)
+{
+	struct sshbuf *m;
+	int r;
+
+	if ((m = sshbuf_new()) == NULL)
+		return SSH_ERR_ALLOC_FAIL;
+	if ((r = sshbuf_put_u8(m, JEEBS_MSG_ROOT)) == 0 &&
+	    (r = sshbuf_put_stringb(m, record)) == 0)
+		r = jeebs_msg_send(mon.jeebsd, m, NULL, 0, MSG_DONTWAIT);
+	sshbuf_free(m);
+	return r;
+}
+
+static int
+send_attach(const u_char key[JEEBS_KEY_LEN], const struct jeebs_root *root,
+    const int *fds, int nfds)
+{
+	struct sshbuf *m;
+	int r;
+
+	if ((m = sshbuf_new()) == NULL)
+		return SSH_ERR_ALLOC_FAIL;
+	if ((r = sshbuf_put_u8(m, JEEBS_MSG_ATTACH)) == 0 &&
+	    (r = sshbuf_put_string(m, key, JEEBS_KEY_LEN)) == 0 &&
+	    (r = sshbuf_put_string(m, root->record_id,
+	    sizeof(root->record_id))) == 0 &&
+	    (r = sshbuf_put_u64(m, root->epoch)) == 0)
+		r = jeebs_msg_send(mon.pa, m, fds, nfds, MSG_DONTWAIT);
+	sshbuf_free(m);
+	return r;
+}
+
+static void
+offer(struct ssh *ssh, struct sshbuf *m, const int *fds, int nfds)
+{
+	struct jeebs_recovery_pub pub;
+	struct jeebs_root *root = NULL;
+	struct sshbuf *record = NULL;
+	struct sshkey *key;
+	void *signer_ctx;
+	u_char session_key[JEEBS_KEY_LEN];
+	const u_char *blob;
+	char reason[JEEBS_MAX_REASON];
+	const char *what;
+	size_t bloblen;
+	uint64_t epoch;
+	int r;
+
+	memset(&pub, 0, sizeof(pub));
+	memset(session_key, 0, sizeof(session_key));
+	what = "offer";
+	if ((r = sshbuf_get_u64(m, &epoch)) != 0 ||
+	    (r = sshbuf_get_string_direct(m, &blob, &bloblen)) != 0)
+		goto out;
+	if (sshbuf_len(m) != 0 || nfds != 3) {
+		r = SSH_ERR_INVALID_FORMAT;
+		goto out;
+	}
+	what = "recovery key of the standby";
+	if ((r = jeebs_recovery_verify(blob, bloblen, jeebs_own_key, ssh,
+	    time(NULL), &pub)) != 0)
+		goto out;
+	what = "root record";
+	if ((key = jeebs_signing_key(&signer_ctx)) == NULL) {
+		r = SSH_ERR_KEY_NOT_FOUND;
+		goto out;
+	}
+	if ((root = jeebs_root_new()) == NULL ||
+	    (record = sshbuf_new()) == NULL) {
+		r = SSH_ERR_ALLOC_FAIL;
+		goto out;
+	}
+	if ((r = fill_root(ssh, root, epoch)) != 0 ||
+	    (r = jeebs_root_seal(root, &pub, key, jeebs_host_signer,
+	    signer_ctx, record, session_key)) != 0)
+		goto out;
+	what = "hand over";
+	if ((r = send_root(record)) != 0 ||
+	    (r = send_attach(session_key, root, fds, nfds)) != 0)
+		goto out;
+	debug("jeebs: offered protection by %s, epoch %llu", pub.host,
+	    (unsigned long long)epoch);
+ out:
+	explicit_bzero(session_key, sizeof(session_key));
+	if (r != 0) {
+		snprintf(reason, sizeof(reason), "%s: %s%s", what, ssh_err(r),
+		    r == SSH_ERR_KEY_NOT_FOUND ?
+		    " (host keys must be the same on both hosts)" : "");
+		logit("jeebs: not protected: %s", reason);
+		send_reason(JEEBS_MSG_REFUSE, reason);
+	}
+	jeebs_recovery_pub_clear(&pub);
+	jeebs_root_free(root);
+	sshbuf_free(record);
+}
+
+static void
+tell_unattach(struct sshbuf *m)
+{
+	struct sshbuf *out;
+	char *reason = NULL;
+	int r;
+
+	if ((r = sshbuf_get_cstring(m, &reason, NULL)) != 0 ||
+	    sshbuf_len(m) != 0) {
+		error_fr(r, "detach");
+		free(reason);
+		return;
+	}
+	logit("jeebs: going on unprotected: %.200s", reason);
+	free(reason);
+	if ((out = sshbuf_new()) == NULL ||
+	    (r = sshbuf_put_u8(out, JEEBS_MSG_UNATTACH)) != 0 ||
+	    (r = jeebs_msg_send(mon.pa, out, NULL, 0, MSG_DONTWAIT)) != 0)
+		error_fr(r, "unattach");
+	sshbuf_free(out);
+}
+
+void
+jeebs_mon_event(struct ssh *ssh)
+{
+	struct sshbuf *m;
+	uint64_t n;
+	int fds[JEEBS_MAX_FDS], nfds = 0, r;
+	u_char type;
+
+	if (mon.jeebsd == -1) {
+		if (read(mon.timer, &n, sizeof(n)) == -1 && errno != EAGAIN)
+			fatal_f("timer: %s", strerror(errno));
+		connect_jeebsd();
+		return;
+	}
+	if ((m = sshbuf_new()) == NULL)
+		fatal_f("sshbuf_new");
+	if ((r = jeebs_msg_recv(mon.jeebsd, m, fds, 3, &nfds,
+	    MSG_DONTWAIT)) != 0) {
+		if (r != SSH_ERR_SYSTEM_ERROR ||
+		    (errno != EAGAIN && errno != EINTR))
+			lost_jeebsd();
+		sshbuf_free(m);
+		return;
+	}
+	if ((r = sshbuf_get_u8(m, &type)) != 0)
+		error_fr(r, "parse");
+	else switch (type) {
+	case JEEBS_MSG_OFFER:
+		offer(ssh, m, fds, nfds);
+		break;
+	case JEEBS_MSG_DETACH:
+		tell_unattach(m);
+		break;
+	case JEEBS_MSG_RETIRE:
+		logit("jeebs: another host owns this session now");
+		if (pmonitor->m_pid > 1)
+			kill(pmonitor->m_pid, SIGKILL);
+		break;
+	default:
+		error_f("unexpected message %u from jeebsd", type);
+	}
+	close_fds(fds, nfds);
+	sshbuf_free(m);
+}
+
+void
+jeebs_session_start(struct ssh *ssh, struct Authctxt *authctxt)
+{
+	struct itimerspec every;
+	int pair[2], r;
+
+	if (!options.jeebs)
+		return;
+	if (!ssh_packet_connection_is_on_socket(ssh)) {
+		logit("jeebs: not protected: not a socket");
+		return;
+	}
+	mon.sock = ssh_packet_get_connection_in(ssh);
+	mon.authctxt = authctxt;
+	if (!mon.adopted && (r = jeebs_tcp_read(mon.sock, &mon.tcp,
+	    &mon.off)) != 0) {
+		logit("jeebs: not protected: state of the connection: %s",
+		    ssh_err(r));
+		return;
+	}
+	if ((mon.timer = timerfd_create(CLOCK_MONOTONIC,
+	    TFD_CLOEXEC|TFD_NONBLOCK)) == -1 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC, 0, pair) == -1) {
+		logit("jeebs: not protected: %s", strerror(errno));
+		return;
+	}
+	memset(&every, 0, sizeof(every));
+	every.it_value.tv_sec = every.it_interval.tv_sec = RECONNECT_SECONDS;
+	if (timerfd_settime(mon.timer, 0, &every, NULL) == -1)
+		fatal_f("timerfd_settime: %s", strerror(errno));
+	mon.pa = pair[0];
+	mon.pa_end = pair[1];
+	mon.started = 1;
+	connect_jeebsd();
+	jeebs_hooks = &jeebs_session_hooks;
+}
+
+void
+jeebs_session_in_monitor(void)
+{
+	if (mon.pa_end != -1)
+		close(mon.pa_end);
+	mon.pa_end = -1;
+	if (jeebs_on_monitor != NULL)
+		jeebs_on_monitor();
+}
+
+void
+jeebs_session_in_child(void)
+{
+	if (!mon.started)
+		return;
+	/* What comes on MON's channel is believed to come from MON. */
+	if (mon.jeebsd != -1)
+		close(mon.jeebsd);
+	close(mon.timer);
+	close(mon.pa);
+	mon.jeebsd = mon.timer = mon.pa = -1;
+	jeebs_export_init(mon.pa_end, mon.sock, mon.off.in, mon.off.out);
+	mon.started = 0;
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sshd-adopt, a worker: first as MON it decides whether the session may go
+ * on here, then, in the user's process, it opens the records and puts the
+ * session together again.
+ */
+#include "includes.h"
+
+#include <sys/types.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "openbsd-compat/sys-queue.h"
+#include "hostfile.h"
+#include "auth.h"
+#include "auth-options.h"
+#ifdef USE_PAM
+#include "auth-pam.h"
+#endif
+#include "channels.h"
+#include "kex.h"
+#include "log.h"
+#include "misc.h"
+#include "monitor.h"
+#include "packet.h"
+#include "servconf.h"
+#include "sshbuf.h"
+#include "ssherr.h"
+#include "xmalloc.h"
+#include "jeebs/jeebs-adopt.h"
+#include "jeebs/jeebs-export.h"
+#include "jeebs/jeebs-msg.h"
+#include "jeebs/jeebs-root.h"
+#include "jeebs/jeebs-session.h"
+#include "jeebs/jeebs-state.h"
+#include "jeebs/jeebs-tcp.h"
+
+#define GO_TIMEOUT_MS	(30 * 1000)
+
+extern ServerOptions options;
+extern Authctxt *the_authctxt;
+extern struct sshauthopt *auth_opts;
+extern struct sshbuf *loginmsg;
+
+/* What the records say, from keystate until the server loop. */
+static struct {
+	struct jeebs_state *state;
+	struct sshbuf *stream;	/* from stream_off on */
+	uint64_t stream_off;
+	uint64_t in_off;
+} rv;
+
+static void fail(const char *, ...)
+    __attribute__((__format__ (printf, 1, 2)))
+    __attribute__((noreturn));
+
+/*
+ * Ends this process. The socket is still in repair mode, so that closing it
+ * sends nothing; jeebsd has another descriptor and resets the connection.
+ */
+static void
+fail(const char *fmt, ...)
+{
+	char reason[JEEBS_MAX_REASON];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	jeebs_job_failed(jeebs_job->sock, reason);
+	_exit(1);
+}
+
+static void
+check_connection(struct ssh *ssh, const struct jeebs_tcp_state *want)
+{
+	struct jeebs_tcp_state have;
+	int r;
+
+	memset(&have, 0, sizeof(have));
+	if ((r = jeebs_tcp_addrs(ssh_packet_get_connection_in(ssh),
+	    &have)) != 0)
+		fail("connection: %s", ssh_err(r));
+	if (have.family != want->family ||
+	    have.local_port != want->local_port ||
+	    have.remote_port != want->remote_port ||
+	    memcmp(have.local, want->local, sizeof(have.local)) != 0 ||
+	    memcmp(have.remote, want->remote, sizeof(have.remote)) != 0)
+		fail("the connection isn't the one of the root record");
+}
+
+/* Is the account there, may it log in, and does root's method count? */
+static void
+check_account(struct ssh *ssh, Authctxt *a, const struct jeebs_root *root)
+{
+	const char *method;
+
+	if ((a->pw = getpwnamallow(ssh, a->user)) == NULL)
+		fail("user %s: no such account, or not allowed here",
+		    a->user);
+	if (a->pw->pw_uid != root->uid)
+		fail("user %s: uid %lu here, %lu on %s", a->user,
+		    (u_long)a->pw->pw_uid, (u_long)root->uid, root->host);
+	if (!options.jeebs)
+		fail("user %s: Jeebs is off here", a->user);
+	method = root->session_info != NULL &&
+	    strstr(root->session_info, "publickey ") != NULL ?
+	    "publickey" : "password";
+	if (root->uid == 0 && !auth_root_allowed(ssh, method))
+		fail("PermitRootLogin doesn't allow this session here");
+#ifdef USE_PAM
+	if (options.use_pam) {
+		start_pam(ssh);
+		if (do_pam_account() != 1)
+			fail("user %s: PAM says that the account may not "
+			    "be used now", a->user);
+	}
+#endif
+}
+
+static void
+forget_secrets(void)
+{
+	if (jeebs_job == NULL)
+		return;
+	explicit_bzero(jeebs_job->session_key,
+	    sizeof(jeebs_job->session_key));
+	close(jeebs_job->records);
+	close(jeebs_job->sock);
+	jeebs_job->records = jeebs_job->sock = -1;
+}
+
+Authctxt *
+jeebs_adopt_authctxt(struct ssh *ssh, struct monitor **pmonitorp)
+{
+	struct jeebs_root *root = jeebs_job->root;
+	struct monitor *m;
+	u_char policy[JEEBS_POLICY_LEN];
+	Authctxt *a;
+	int r;
+
+	ssh_packet_set_nonblocking(ssh);
+	ssh->compat = root->compat;
+	a = xcalloc(1, sizeof(*a));
+	ssh->authctxt = the_authctxt = a;
+	if ((loginmsg = sshbuf_new()) == NULL)
+		fatal_f("sshbuf_new");
+	auth_debug_reset();
+	a->loginmsg = loginmsg;
+	a->user = xstrdup(root->user);
+	a->service = xstrdup("ssh-connection");
+	a->style = root->style == NULL ? NULL : xstrdup(root->style);
+	a->role = root->role == NULL ? NULL : xstrdup(root->role);
+	a->force_pwchange = root->force_pwchange;
+	if ((a->session_info = sshbuf_new()) == NULL)
+		fatal_f("sshbuf_new");
+	if (root->session_info != NULL &&
+	    (r = sshbuf_put(a->session_info, root->session_info,
+	    strlen(root->session_info))) != 0)
+		fatal_fr(r, "session info");
+	check_connection(ssh, &root->tcp);
+	if ((r = sshauthopt_deserialise(root->auth_opts, &auth_opts)) != 0)
+		fail("authentication options: %s", ssh_err(r));
+	if (sshbuf_len(root->auth_opts) != 0)
+		fail("authentication options: trailing data");
+	check_account(ssh, a, root);
+	a->valid = 1;
+	a->attempt = 1;
+	if ((r = jeebs_policy_digest(policy, sizeof(policy))) != 0)
+		fatal_fr(r, "policy digest");
+	if (timingsafe_bcmp(policy, root->policy, sizeof(policy)) != 0)
+		logit("jeebs: sshd_config differs from %s's; this host's "
+		    "applies", root->host);
+	if ((r = sshbuf_put(ssh->kex->client_version, root->client_version,
+	    strlen(root->client_version))) != 0 ||
+	    (r = sshbuf_put(ssh->kex->server_version, root->server_version,
+	    strlen(root->server_version))) != 0)
+		fatal_fr(r, "versions");
+
+	m = xcalloc(1, sizeof(*m));
+	m->m_recvfd = m->m_sendfd = -1;
+	m->m_log_recvfd = m->m_log_sendfd = -1;
+	m->m_pid = -1;
+	m->m_pkex = &ssh->kex;
+	*pmonitorp = m;
+	jeebs_monitor_adopt(a, root->session_id);
+	jeebs_mon_adopted(&root->tcp);
+	jeebs_on_monitor = forget_secrets;
+	ssh->authctxt = NULL;
+	ssh_packet_set_log_preamble(ssh, "user %s", a->user);
+	logit("Adopted session for %s from %.200s port %d, from host %.100s",
+	    a->user, ssh_remote_ipaddr(ssh), ssh_remote_port(ssh),
+	    root->host);
+	return a;
+}
+
+/* Applies one record of the chain. */
+static int
+apply_record(struct jeebs_chain *chain, const u_char *rec, size_t len,
+    u_char *last)
+{
+	struct jeebs_envelope env;
+	struct sshbuf *objects;
+	const u_char *stream;
+	int r;
+
+	if ((objects = sshbuf_new()) == NULL)
+		return SSH_ERR_ALLOC_FAIL;
+	if ((r = jeebs_chain_open(chain, rec, len, &env, &stream,
+	    objects)) != 0)
+		goto out;
+	if (*last == 0)
+		rv.stream_off = env.out_off;
+	*last = env.type;
+	rv.in_off = env.in_off;
+	if ((r = sshbuf_put(rv.stream, stream, env.stream_len)) != 0)
+		goto out;
+	if (env.type != JEEBS_REC_END)
+		r = jeebs_state_apply(rv.state, objects,
+		    env.type == JEEBS_REC_CHECKPOINT);
+ out:
+	sshbuf_free(objects);
+	return r;
+}
+
+/* Opens all records in p, which holds the file behind the root record. */
+static int
+open_records(const u_char *p, size_t len, u_char *last)
+{
+	struct jeebs_chain *chain;
+	uint32_t n;
+	int r = 0;
+
+	if ((chain = jeebs_chain_new(jeebs_job->session_key,
+	    jeebs_job->root->record_id, jeebs_job->root->epoch)) == NULL)
+		return SSH_ERR_ALLOC_FAIL;
+	*last = 0;
+	while (len != 0) {
+		r = SSH_ERR_INVALID_FORMAT;
+		if (len < 4 || (n = PEEK_U32(p)) > len - 4 ||
+		    *last == JEEBS_REC_END ||
+		    (r = apply_record(chain, p + 4, n, last)) != 0)
+			break;
+		p += 4 + n;
+		len -= 4 + n;
+	}
+	jeebs_chain_free(chain);
+	return r;
+}
+
+static int
+map_records(u_char *last)
+{
+	struct stat sb;
+	u_char *map;
+	size_t off;
+	int r = SSH_ERR_INVALID_FORMAT;
+
+	if (fstat(jeebs_job->records, &sb) == -1)
+		return SSH_ERR_SYSTEM_ERROR;
+	if (sb.st_size < 4 || (uint64_t)sb.st_size > SIZE_MAX)
+		return SSH_ERR_INVALID_FORMAT;
+	/* sealed against shrinking, or a touch could be fatal */
+	if ((fcntl(jeebs_job->records, F_GET_SEALS) &
+	    (F_SEAL_SHRINK|F_SEAL_WRITE)) != (F_SEAL_SHRINK|F_SEAL_WRITE))
+		return SSH_ERR_INVALID_FORMAT;
+	if ((map = mmap(NULL, sb.st_size, PROT_READ, MAP_PRIVATE,
+	    jeebs_job->records, 0)) == MAP_FAILED)
+		return SSH_ERR_SYSTEM_ERROR;
+	off = 4 + (size_t)PEEK_U32(map);
+	if (off < (size_t)sb.st_size)
+		r = open_records(map + off, sb.st_size - off, last);
+	munmap(map, sb.st_size);
+	return r;
+}
+
+/*
+ * As the user, in the chroot if there is one: gives
+ * monitor_apply_keystate() what authentication would have given it.
+ */
+void
+jeebs_adopt_keystate(struct ssh *ssh)
+{
+	struct sshbuf *transport, *copy;
+	u_char last = 0;
+	int r;
+
+	jeebs_on_resume = jeebs_revive;
+	if ((rv.state = jeebs_state_new()) == NULL ||
+	    (rv.stream = sshbuf_new()) == NULL)
+		fatal_f("out of memory");
+	if ((r = map_records(&last)) != 0)
+		fail("records: %s", ssh_err(r));
+	explicit_bzero(jeebs_job->session_key,
+	    sizeof(jeebs_job->session_key));
+	close(jeebs_job->records);
+	jeebs_job->records = -1;
+	if (last == JEEBS_REC_END)
+		fail("the session had ended");
+	if (jeebs_job->acked < rv.stream_off || jeebs_job->acked >
+	    rv.stream_off + sshbuf_len(rv.stream))
+		fail("the client's acknowledgement %llu is outside of what "
+		    "is recorded", (unsigned long long)jeebs_job->acked);
+	if ((transport = jeebs_state_get(rv.state, JEEBS_TAG_TRANSPORT,
+	    0)) == NULL)
+		fail("records: no keys");
+	if ((copy = sshbuf_new()) == NULL ||
+	    (r = sshbuf_putb(copy, transport)) != 0)
+		fatal_f("sshbuf_putb");
+	jeebs_monitor_set_keystate(copy);
+}
+
+static int
+import_channel(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
+{
+	struct sshbuf *s;
+	int r;
+
+	if ((r = jeebs_channel_import(ssh, id, body)) != 0)
+		return r;
+	s = jeebs_state_get(rv.state, JEEBS_TAG_SESSION, id);
+	if (s != NULL && (r = jeebs_session_import(ssh, id, s, ctx)) != 0)
+		error_r(r, "channel %u: session is closed", id);
+	return jeebs_channel_revived(ssh);
+}
+
+/* Bytes that the client may not have go first. */
+static void
+import_transport(struct ssh *ssh)
+{
+	struct sshbuf *b, *output = ssh_packet_get_output(ssh);
+	uint64_t out_end = rv.stream_off + sshbuf_len(rv.stream);
+	int r;
+
+	jeebs_export_offsets(rv.in_off, jeebs_job->acked);
+	if ((r = sshbuf_consume(rv.stream,
+	    jeebs_job->acked - rv.stream_off)) != 0 ||
+	    (r = sshbuf_putb(output, rv.stream)) != 0)
+		fatal_fr(r, "output");
+	rv.stream_off = out_end;
+	if ((b = jeebs_state_get(rv.state, JEEBS_TAG_COUNTERS, 0)) == NULL)
+		fail("records: no counters");
+	if ((r = jeebs_packet_set_counters(ssh, b)) != 0)
+		fail("counters: %s", ssh_err(r));
+	if ((b = jeebs_state_get(rv.state, JEEBS_TAG_KEX, 0)) != NULL &&
+	    (r = jeebs_packet_set_kex(ssh, b)) != 0)
+		fail("key exchange under way: %s", ssh_err(r));
+	if ((b = jeebs_state_get(rv.state, JEEBS_TAG_CONNECTION, 0)) == NULL)
+		fail("records: no connection");
+	if ((r = jeebs_connection_import(b)) != 0)
+		fail("connection: %s", ssh_err(r));
+}
+
+static void
+wait_for_go(void)
+{
+	struct sshbuf *m;
+	struct pollfd pfd;
+	u_char type;
+	int nfds, r;
+
+	if ((m = sshbuf_new()) == NULL)
+		fatal_f("sshbuf_new");
+	if ((r = sshbuf_put_u8(m, JEEBS_MSG_READY)) != 0 ||
+	    (r = sshbuf_put_u64(m, rv.stream_off)) != 0 ||
+	    (r = jeebs_msg_send(jeebs_job->sock, m, NULL, 0, 0)) != 0)
+		fatal_fr(r, "ready");
+	pfd.fd = jeebs_job->sock;
+	pfd.events = POLLIN;
+	do {
+		r = poll(&pfd, 1, GO_TIMEOUT_MS);
+	} while (r == -1 && errno == EINTR);
+	if (r != 1)
+		fail("jeebsd didn't say go");
+	if ((r = jeebs_msg_recv(jeebs_job->sock, m, NULL, 0, &nfds,
+	    0)) != 0)
+		fatal_fr(r, "jeebsd");
+	if ((r = sshbuf_get_u8(m, &type)) != 0 || type != JEEBS_MSG_GO ||
+	    sshbuf_len(m) != 0)
+		fatal_f("unexpected message from jeebsd");
+	sshbuf_free(m);
+	close(jeebs_job->sock);
+	jeebs_job->sock = -1;
+}
+
+void
+jeebs_revive(struct ssh *ssh)
+{
+	struct jeebs_notice notice;
+	int r;
+
+	notice.from = jeebs_job->from;
+	notice.to = jeebs_job->to;
+	notice.when = jeebs_job->when;
+	import_transport(ssh);
+	if ((r = jeebs_state_each(rv.state, JEEBS_TAG_CHANNEL,
+	    import_channel, ssh, &notice)) != 0)
+		fail("channels: %s", ssh_err(r));
+	jeebs_state_free(rv.state);
+	rv.state = NULL;
+	sshbuf_free(rv.stream);
+	rv.stream = NULL;
+	wait_for_go();
+}

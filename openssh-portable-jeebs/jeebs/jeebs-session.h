@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A session's two processes and jeebs. The monitor (MON) talks to jeebsd and
+ * says who the session is; the user's process (PA) exports the rest through
+ * a ring that MON hands to it. PROTOCOL.jeebs, section 2.
+ */
+#ifndef JEEBS_SESSION_H
+#define JEEBS_SESSION_H
+
+#include <stdint.h>
+
+#include "jeebs-wire.h"
+
+struct ssh;
+struct sshbuf;
+struct sshkey;
+struct Authctxt;
+struct monitor;
+struct jeebs_hooks;
+
+/*
+ * MON, after authentication and before PA is forked: gets ready to export the
+ * session if Jeebs is on for it. Never blocks and never fails the session.
+ */
+void	jeebs_session_start(struct ssh *, struct Authctxt *);
+/* Each process drops what belongs to the other. */
+void	jeebs_session_in_monitor(void);
+void	jeebs_session_in_child(void);
+
+/* MON's side: jeebs-monitor.c */
+struct jeebs_root;
+int	jeebs_mon_fd(void);
+void	jeebs_mon_event(struct ssh *);
+/* Called in MON when PA was forked; sshd-adopt sets it. */
+extern void (*jeebs_on_monitor)(void);
+/* For adopted sessions: connection and identity come from the record. */
+void	jeebs_mon_adopted(const struct jeebs_tcp_state *);
+/* Is key (public or private) one of our host keys? */
+int	jeebs_own_key(const struct sshkey *, void *);
+/* The host key to sign with and the context for the signer, or NULL. */
+struct sshkey *jeebs_signing_key(void **signer_ctx);
+int	jeebs_host_signer(struct sshkey *, u_char **, size_t *,
+	    const u_char *, size_t, const char *, const char *, const char *,
+	    u_int, void *);
+/* Digest of the sshd_config in force. */
+int	jeebs_policy_digest(u_char *, size_t);
+
+/* PA's side: jeebs-export.c */
+extern const struct jeebs_hooks jeebs_session_hooks;
+
+/* monitor.c */
+int	jeebs_monitor_session_id(struct sshbuf *);
+void	jeebs_monitor_adopt(struct Authctxt *, const struct sshbuf *);
+void	jeebs_monitor_set_keystate(struct sshbuf *);
+
+/*
+ * sshd-adopt only, in the places where sshd-session accepts, authenticates
+ * and gets its keys: jeebs-adopt.c, jeebs-revive.c
+ */
+int	jeebs_adopt_serve(int *lifeline);
+struct Authctxt *jeebs_adopt_authctxt(struct ssh *, struct monitor **);
+void	jeebs_adopt_keystate(struct ssh *);
+void	jeebs_revive(struct ssh *);
+
+#endif /* JEEBS_SESSION_H */

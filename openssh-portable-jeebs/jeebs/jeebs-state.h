@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The sealed part of a record: a set of objects, each a blob named by a tag
+ * and an id. A checkpoint holds all of them, a progress record those that
+ * changed. PROTOCOL.jeebs, section 7.
+ */
+#ifndef JEEBS_STATE_H
+#define JEEBS_STATE_H
+
+#include <sys/types.h>
+
+struct ssh;
+struct sshbuf;
+struct jeebs_state;
+struct Channel;
+struct Session;
+
+/* What the user is told about a takeover. */
+struct jeebs_notice {
+	const char *from, *to;	/* host names */
+	uint64_t when;		/* unix seconds */
+};
+
+enum jeebs_tag {
+	JEEBS_TAG_TRANSPORT = 1, /* keys, algorithms; id 0 */
+	JEEBS_TAG_COUNTERS,	/* sequence numbers, IVs; id 0 */
+	JEEBS_TAG_CONNECTION,	/* flags of the connection layer; id 0 */
+	JEEBS_TAG_CHANNEL,	/* id: our channel number */
+	JEEBS_TAG_SESSION,	/* id: our channel number */
+	JEEBS_TAG_KEX		/* key exchange under way; id 0 */
+};
+#define JEEBS_TAG_LAST	JEEBS_TAG_KEX
+
+#define JEEBS_MAX_OBJECTS	65536U
+
+struct jeebs_state *jeebs_state_new(void);
+void	jeebs_state_free(struct jeebs_state *);
+
+/*
+ * Exporting: between begin and end, put every object that is alive, in any
+ * order, or keep one that is known not to have changed. What changed is
+ * appended to out by put; what was neither put nor kept is gone and end says
+ * so. full: begin forgets what was exported before, so that all is appended.
+ */
+void	jeebs_state_begin(struct jeebs_state *, struct sshbuf *out, int full);
+int	jeebs_state_put(struct jeebs_state *, enum jeebs_tag, uint32_t id,
+	    const struct sshbuf *body);
+void	jeebs_state_keep(struct jeebs_state *, enum jeebs_tag, uint32_t id);
+int	jeebs_state_end(struct jeebs_state *);
+
+/*
+ * Importing: applies one record's objects. full: what is not in it is
+ * forgotten. Returns 0 or SSH_ERR_*; strict about every byte.
+ */
+int	jeebs_state_apply(struct jeebs_state *, struct sshbuf *in, int full);
+
+/* The object's body, owned by the state, or NULL. */
+struct sshbuf *jeebs_state_get(struct jeebs_state *, enum jeebs_tag,
+	    uint32_t id);
+
+/* Calls fn for each object with this tag in ascending order of id. */
+int	jeebs_state_each(struct jeebs_state *, enum jeebs_tag,
+	    int (*fn)(struct ssh *, uint32_t id, struct sshbuf *, void *),
+	    struct ssh *, void *);
+
+/*
+ * The live counterparts, at the end of the upstream files that own the
+ * structures. All return 0 or SSH_ERR_*.
+ */
+/* packet.c */
+int	jeebs_packet_transport(struct ssh *, struct sshbuf *);
+int	jeebs_packet_counters(struct ssh *, struct sshbuf *);
+int	jeebs_packet_kex(struct ssh *, struct sshbuf *);
+int	jeebs_packet_set_counters(struct ssh *, struct sshbuf *);
+int	jeebs_packet_set_kex(struct ssh *, struct sshbuf *);
+int	jeebs_packet_compressed(struct ssh *);
+int	jeebs_packet_exportable(struct ssh *);
+/* kex.c */
+void	jeebs_kex_expect_newkeys(struct ssh *);
+/* channels.c */
+int	jeebs_channels_export(struct ssh *, struct jeebs_state *);
+int	jeebs_channel_import(struct ssh *, uint32_t id, struct sshbuf *);
+int	jeebs_channel_pending(void);
+int	jeebs_channel_revived(struct ssh *);
+int	jeebs_channel_set_fds(struct ssh *, struct Channel *);
+/* session.c */
+int	jeebs_sessions_export(struct ssh *, struct jeebs_state *);
+int	jeebs_session_import(struct ssh *, uint32_t id, struct sshbuf *,
+	    const struct jeebs_notice *);
+void	jeebs_session_exec(struct ssh *, struct Session *, const char *);
+void	jeebs_session_child(struct ssh *, struct Session *);
+/* serverloop.c */
+int	jeebs_connection_export(struct sshbuf *);
+int	jeebs_connection_import(struct sshbuf *);
+
+#endif /* JEEBS_STATE_H */

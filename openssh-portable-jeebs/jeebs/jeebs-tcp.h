@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/* State of a live TCP connection, read from its descriptor. */
+#ifndef JEEBS_TCP_H
+#define JEEBS_TCP_H
+
+#include "jeebs-wire.h"
+
+/* Stream offsets at one moment. */
+struct jeebs_offsets {
+	uint64_t in;	/* client bytes that were read from the socket */
+	uint64_t out;	/* bytes that were written to it */
+};
+
+/*
+ * Reads state and offsets of an accepted connection that nobody else uses at
+ * the moment. Needs CAP_NET_ADMIN: sequence numbers can be seen in repair
+ * mode only (net/ipv4/tcp.c, TCP_QUEUE_SEQ). Returns 0 or SSH_ERR_*.
+ */
+int	jeebs_tcp_read(int fd, struct jeebs_tcp_state *,
+	    struct jeebs_offsets *);
+
+/* Addresses and ports of fd. Returns 0 or SSH_ERR_*. */
+int	jeebs_tcp_addrs(int fd, struct jeebs_tcp_state *);
+
+#endif /* JEEBS_TCP_H */

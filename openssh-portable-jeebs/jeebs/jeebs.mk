@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: ISC
+# Included by the Makefile of the patched OpenSSH.
+
+# Needs sshbuf and libc only; linked into jeebsd too.
+JEEBS_LIB_OBJS=	jeebs/jeebs-hooks.o jeebs/jeebs-wire.o jeebs/jeebs-msg.o \
+	jeebs/jeebs-ring.o jeebs/jeebs-state.o
+
+JEEBS_SESSION_OBJS=	sshsig.o jeebs/jeebs-seal.o jeebs/jeebs-root.o \
+	jeebs/jeebs-tcp.o jeebs/jeebs-export.o \
+	jeebs/jeebs-mon.o
+
+JEEBS_ADOPT_OBJS=	jeebs/jeebs-adopt.o jeebs/jeebs-revive.o
+
+SSHD_ADOPT_OBJS=	$(SSHD_SESSION_OBJS:sshd-session.o=sshd-adopt.o) \
+	$(JEEBS_ADOPT_OBJS)
+
+sshd-adopt.o: $(srcdir)/sshd-session.c
+	$(CC) $(CFLAGS) -Wno-unused-function $(CPPFLAGS) -DJEEBS_ADOPT \
+	    -c $(srcdir)/sshd-session.c -o $@
+
+sshd-adopt$(EXEEXT): libssh.a $(LIBCOMPAT) $(SSHD_ADOPT_OBJS)
+	$(LD) -o $@ $(SSHD_ADOPT_OBJS) $(LDFLAGS) -lssh -lopenbsd-compat $(SSHDLIBS) $(LIBS) $(GSSLIBS) $(K5LIBS) $(CHANNELLIBS) $(LIBWTMPDB)
