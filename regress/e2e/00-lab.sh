@@ -9,36 +9,6 @@ on_vip() {
 	lab exec client -- timeout 5 ssh -F "$SSH_CONFIG" "$@"
 }
 
-# refuses WHAT CMD...: ok when CMD fails.
-refuses() {
-	local what=$1
-	shift
-	if "$@" 2>/dev/null; then fail "$what"; else ok "$what"; fi
-}
-
-# capture HOST NAME FILTER...: tcpdump on HOST's LAN card, ready when it returns.
-capture() {
-	local host=$1 name=$2
-	shift 2
-	lab exec "$host" -- tcpdump -Unl --immediate-mode -i svc0 \
-		-w "$scratch/$name.pcap" "$@" 2>"$scratch/$name.err" &
-	capture_job=$!
-	until grep -q listening "$scratch/$name.err" 2>/dev/null; do
-		kill -0 "$capture_job" || return
-		sleep 0.01
-	done
-}
-
-# Packets of a stopped capture, one a line.
-captured() {
-	tcpdump -nr "$scratch/$1.pcap" "${@:2}" 2>/dev/null
-}
-
-stop_capture() {
-	kill "$capture_job"
-	wait "$capture_job" || :
-}
-
 before=$(findmnt -rno TARGET | sort)
 lab_up --stock
 
@@ -62,13 +32,13 @@ check "typing" pty a 'type 1000 true'
 capture client crash "ether src $(lab exec alpha -- cat /sys/class/net/svc0/address)"
 check "before the crash alpha is heard" pty a 'type 1000 xyz'
 lab crash alpha
-dark=$(jq -r 'select(.event == "dark") | .realtime' "/run/jeebs-lab/$JEEBS_LAB/events")
+dark=$(dark_at alpha)
 pty a 'send abc'
 pty a 'sleep 1500'
 stop_capture
 check "frames of alpha were captured" test -n "$(captured crash)"
-is "frames of alpha after the link fell silent" "$(tcpdump -ttnr \
-	"$scratch/crash.pcap" 2>/dev/null | awk -v t="$dark" '$1 > t' | wc -l)" 0
+is "frames of alpha after the link fell silent" "$(captured crash |
+	awk -v t="$dark" '$1 > t' | wc -l)" 0
 check "the client still waits" pty a alive
 refuses "no exec on a dead host" lab exec alpha -- true
 refuses "no crash of a dead host" lab crash alpha

@@ -125,3 +125,64 @@ lives() {
 	is "$n: served by" "$shell_host" "$survivor"
 	check "$n: the same client process" pty "$n" alive
 }
+
+# log_has HOST FILE REGEX: a line of HOST's /var/log/FILE.
+log_has() {
+	lab exec "$1" -- grep -Eq "$3" "/var/log/$2"
+}
+
+# within SECONDS CMD...: CMD comes true in that time.
+within() {
+	local end=$((SECONDS + $1 + 1))
+	shift
+	until "$@" 2>/dev/null; do
+		((SECONDS < end)) || return 1
+		sleep 0.1
+	done
+}
+
+# No login on the survivor: what lives there was adopted.
+no_login_on_survivor() {
+	if log_has "$survivor" sshd.log 'Accepted publickey'; then
+		fail "somebody logged in on $survivor"
+	else
+		ok "nobody logged in on $survivor"
+	fi
+}
+
+# capture HOST NAME FILTER...: tcpdump on HOST's LAN card, ready when it returns.
+capture() {
+	local host=$1 name=$2
+	shift 2
+	rm -f "$scratch/$name.err"
+	lab exec "$host" -- tcpdump -Unl --immediate-mode -i svc0 \
+		-w "$scratch/$name.pcap" "$@" 2>"$scratch/$name.err" &
+	capture_job=$!
+	until grep -q listening "$scratch/$name.err" 2>/dev/null; do
+		kill -0 "$capture_job" || return
+		sleep 0.01
+	done
+}
+
+stop_capture() {
+	kill "$capture_job"
+	wait "$capture_job" || :
+}
+
+# Packets of a stopped capture, one a line, with the time of day in seconds.
+captured() {
+	tcpdump -ttnr "$scratch/$1.pcap" "${@:2}" 2>/dev/null
+}
+
+# refuses WHAT CMD...: ok when CMD fails.
+refuses() {
+	local what=$1
+	shift
+	if "$@" 2>/dev/null; then fail "$what"; else ok "$what"; fi
+}
+
+# The second at which HOST's link last fell silent.
+dark_at() {
+	jq -r --arg h "$1" 'select(.event == "dark" and .host == $h) | .realtime' \
+		"${JEEBS_LAB_DIR:-/run/jeebs-lab}/$JEEBS_LAB/events" | tail -n 1
+}

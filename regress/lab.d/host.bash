@@ -130,7 +130,7 @@ lab_up() {
 	config_common
 	for h in "${servers[@]}"; do
 		[[ $stock ]] || "$build/monitor/jeebsctl" keygen \
-			-o "$state/common/$h.key" >"$state/common/$h.pub"
+			-f "$state/common/$h.key" >"$state/common/$h.pub"
 	done
 	for h in "${hosts[@]}"; do
 		mkdir "$state/hosts/$h"

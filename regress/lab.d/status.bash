@@ -4,8 +4,8 @@
 # jeebsctl's JSON of HOST, or nothing when it is down or doesn't answer.
 host_status() {
 	host_up "$1" || return 0
-	(lab_exec "$1" -- timeout 2 "$build/monitor/jeebsctl" -c \
-		/etc/jeebs/jeebsd.conf status --json) 2>/dev/null || :
+	(lab_exec "$1" -- timeout 2 "$build/monitor/jeebsctl" \
+		status --json) 2>/dev/null || :
 }
 
 lab_status_json() {

@@ -1,0 +1,6 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# An interactive session of Debian's ssh over IPv6 outlives its host.
+. "$(dirname "$0")/lib.bash"
+alias=vip6 options=()
+. "$(dirname "$0")/one-failover.bash"

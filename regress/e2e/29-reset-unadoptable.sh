@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# A session that can't be adopted (its account is missing on the standby) is
+# reset at once and logged; the others go on.
+. "$(dirname "$0")/lib.bash"
+lab_up
+login gone vip
+login root vip -l root
+lab exec beta -- sed -i '/^lab:/d' /etc/passwd
+crash_serving
+check "the session without an account ends" pty gone 'wait 5000'
+is "as a lost connection" "$(jq .status <<<"$pty_answer")" 255
+check "reset, not silence" grep -Eqi 'reset|closed' "$scratch/pty-gone.out"
+check "with a reason in the log" within 5 eval \
+	'lab log beta | grep -v "^---" | grep -q "lab.*account\|account.*lab\|user.*lab"'
+pty root "send hostname\\r"
+check "the other one lives" pty root "expect 10000 $survivor"
+done_testing
