@@ -182,6 +182,7 @@ inline std::unique_ptr<Pub> make_pub(const RecoveryPtr &r)
 	return pub;
 }
 
+// The golden files hold these two samples: never change them.
 inline jeebs_tcp_state sample_tcp()
 {
 	jeebs_tcp_state t{};
@@ -229,6 +230,26 @@ inline RootPtr sample_root()
 	r->fork_version = strdup(JEEBS_FORK_VERSION);
 	r->force_pwchange = 1;
 	return r;
+}
+
+// What a root record holds, opened.
+inline Blob root_body(const RecoveryPtr &recovery, const Blob &rec)
+{
+	const size_t ct_at = JEEBS_ENVELOPE_LEN + 4 + JEEBS_ID_LEN + 4;
+	const size_t sealed_at = ct_at + JEEBS_KEM_CT_LEN;
+	jeebs_envelope env;
+	u_char k[JEEBS_KEY_LEN], root_key[JEEBS_KEY_LEN];
+	BufPtr head = buf(rec), plain = buf();
+	BufPtr ct = buf(Blob(rec.begin() + ct_at, rec.begin() + sealed_at));
+
+	SSH_OK(jeebs_envelope_get(head.get(), &env));
+	SSH_OK(jeebs_decap(recovery.get(), ct.get(), rec.data(),
+	    JEEBS_ENVELOPE_LEN, k));
+	SSH_OK(jeebs_derive(k, JEEBS_LABEL_ROOT, root_key));
+	SSH_OK(jeebs_open_once(root_key, rec.data(), sealed_at,
+	    rec.data() + sealed_at, env.sealed_len + JEEBS_TAG_LEN,
+	    plain.get()));
+	return blob(plain.get());
 }
 
 inline Blob flipped(Blob b, size_t bit)

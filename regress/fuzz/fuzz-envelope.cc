@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: ISC
+// Any bytes as an envelope, and as a record for a chain to open.
+// fuzzes: jeebs-wire.c jeebs-seal.c
+#include "sealed-input.hh"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	quiet();
+	sshbuf *in = sshbuf_from(data != nullptr ? data : (const uint8_t *)"",
+	    len), *out = sshbuf_new(), *state = sshbuf_new();
+	jeebs_envelope env;
+
+	if (jeebs_envelope_get(in, &env) == 0) {
+		// what is accepted has no other encoding
+		MUST(sshbuf_len(in) == len - JEEBS_ENVELOPE_LEN);
+		MUST(jeebs_envelope_put(out, &env) == 0);
+		MUST(sshbuf_len(out) == JEEBS_ENVELOPE_LEN);
+		MUST(memcmp(sshbuf_ptr(out), data, JEEBS_ENVELOPE_LEN) == 0);
+
+		const u_char key[JEEBS_KEY_LEN] = { 'f', 'u', 'z', 'z' };
+		const u_char *stream;
+		jeebs_envelope opened;
+		jeebs_chain *c = jeebs_chain_new(key, env.record_id, env.epoch);
+		MUST(c != nullptr);
+		// nobody who doesn't know the key makes a record
+		MUST(jeebs_chain_open(c, data, len, &opened, &stream,
+		    state) != 0);
+		MUST(stream == nullptr && sshbuf_len(state) == 0);
+		jeebs_chain_free(c);
+	}
+	sshbuf_free(in);
+	sshbuf_free(out);
+	sshbuf_free(state);
+	return 0;
+}
