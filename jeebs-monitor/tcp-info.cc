@@ -53,13 +53,8 @@ refresh_tcp_state(int fd, jeebs_tcp_state &state)
 		    &size) != 0)
 			return fail_errno("cannot read TCP_TIMESTAMP");
 	}
-	int mss = 0;
-	socklen_t size = sizeof(mss);
-	if (getsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &mss, &size) != 0)
-		return fail_errno("cannot read TCP_MAXSEG");
 
 	state.ts_val = clock & ~1U;
-	state.mss = static_cast<uint16_t>(std::clamp(mss, 1, 65535));
 	state.snd_wnd = std::min(info.base.tcpi_snd_wnd, largest_window);
 	state.max_window = std::max(state.max_window, state.snd_wnd);
 	if (length >= offsetof(TcpInfo, rehash))

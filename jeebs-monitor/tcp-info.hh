@@ -12,9 +12,8 @@
 namespace jeebs {
 
 /**
- * Refreshes ts_val (TCP_TIMESTAMP; 0 without the option), mss (TCP_MAXSEG),
- * snd_wnd, max_window and rcv_wnd (TCP_INFO; rcv_wnd from Linux 6.2 on, else it
- * stays as it was). An error when the connection isn't ESTABLISHED or
+ * Refreshes ts_val (TCP_TIMESTAMP; 0 without the option), snd_wnd, max_window
+ * and rcv_wnd (TCP_INFO; rcv_wnd from Linux 6.2 on, else it stays as it was). An error when the connection isn't ESTABLISHED or
  * CLOSE_WAIT; the state is then unchanged.
  */
 [[nodiscard]] Result<void> refresh_tcp_state(int fd, jeebs_tcp_state &);

@@ -28,8 +28,6 @@ constexpr uint32_t tcpopt_window = 3;
 constexpr uint32_t tcpopt_sack_perm = 4;
 constexpr uint32_t tcpopt_timestamp = 8;
 
-/** Payload that a segment loses to the timestamps option. */
-constexpr uint32_t timestamps_space = 12;
 /** Restored at least: what a client may rightly have in flight to us. */
 constexpr uint32_t min_receive_window = 65535;
 
@@ -38,8 +36,7 @@ Result<void>
 set(int fd, int level, int option, const T &value, const char *name)
 {
 	if (setsockopt(fd, level, option, &value, sizeof(value)) != 0)
-		return fail_errno(std::string("cannot restore a TCP socket: ") +
-		    name);
+		return fail_errno(std::string("TCP socket: ") + name);
 	return {};
 }
 
@@ -67,16 +64,23 @@ set_sequence(int fd, int queue, Seq32 seq)
 		    "TCP_QUEUE_SEQ"); });
 }
 
+/**
+ * Before connect, which computes the segment size from it; the repair option
+ * alone leaves that at the default of 536 until the peer's window grows.
+ */
+Result<void>
+set_max_segment(int fd, int mss)
+{
+	return set(fd, IPPROTO_TCP, TCP_MAXSEG, mss, "TCP_MAXSEG");
+}
+
 Result<void>
 set_options(int fd, const jeebs_tcp_state &s)
 {
-	const bool ts = s.options & JEEBS_TCP_OPT_TS;
 	std::array<tcp_repair_opt, 4> options{};
 	size_t n = 0;
 
-	/* TCP_MAXSEG of a live socket is what fits beside its options. */
-	options[n++] = {tcpopt_maxseg,
-	    std::min<uint32_t>(65535, s.mss + (ts ? timestamps_space : 0))};
+	options[n++] = {tcpopt_maxseg, s.mss};
 	/*
 	 * Also without the option, as 0/0: connect has chosen a shift of its
 	 * own that only a SYN-ACK without the option would have taken back.
@@ -85,7 +89,7 @@ set_options(int fd, const jeebs_tcp_state &s)
 	    uint32_t{s.snd_wscale} | uint32_t{s.rcv_wscale} << 16 : 0};
 	if (s.options & JEEBS_TCP_OPT_SACK)
 		options[n++] = {tcpopt_sack_perm, 0};
-	if (ts)
+	if (s.options & JEEBS_TCP_OPT_TS)
 		options[n++] = {tcpopt_timestamp, 0};
 	if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_OPTIONS, options.data(),
 	    static_cast<socklen_t>(n * sizeof(options[0]))) != 0)
@@ -189,6 +193,7 @@ private:
 			return set_sequence(fd, TCP_RECV_QUEUE, rcv); })
 		    .and_then([&] {
 			return set_sequence(fd, TCP_SEND_QUEUE, snd); })
+		    .and_then([&] { return set_max_segment(fd, s.mss); })
 		    .and_then([&] { return connect_silently(fd, flow); })
 		    .and_then([&] { return set_options(fd, s); })
 		    .and_then([&] { return set_timestamp(fd, request); })
@@ -208,6 +213,35 @@ private:
 };
 
 } // namespace
+
+/** tcp_disconnect (net/ipv4/tcp.c): a RST, but not in repair mode. */
+static Result<void>
+disconnect(int fd, int repair)
+{
+	if (auto r = set(fd, IPPROTO_TCP, TCP_REPAIR, repair, "TCP_REPAIR");
+	    !r)
+		return r;
+	sockaddr nobody{};
+	nobody.sa_family = AF_UNSPEC;
+	if (connect(fd, &nobody, sizeof(nobody)) != 0)
+		return fail_errno("cannot end a TCP connection");
+	return {};
+}
+
+Result<void>
+drop_silently(int fd)
+{
+	const int off = TCP_REPAIR_OFF_NO_WP;
+	return disconnect(fd, TCP_REPAIR_ON).and_then([&] {
+		return set(fd, IPPROTO_TCP, TCP_REPAIR, off,
+		    "TCP_REPAIR off"); });
+}
+
+Result<void>
+reset_connection(int fd)
+{
+	return disconnect(fd, TCP_REPAIR_OFF_NO_WP);
+}
 
 std::unique_ptr<TcpRestorer>
 make_repair_restorer()
