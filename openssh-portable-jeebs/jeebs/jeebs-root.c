@@ -360,7 +360,8 @@ jeebs_root_open(const u_char *rec, size_t len, struct jeebs_recovery *recovery,
 	    JEEBS_ID_LEN) != 0)
 		return SSH_ERR_KEY_NOT_FOUND;
 	if ((ct = sshbuf_from(parts.ct, JEEBS_KEM_CT_LEN)) == NULL ||
-	    (body = sshbuf_new()) == NULL || (root = jeebs_root_new()) == NULL) {
+	    (body = sshbuf_new()) == NULL ||
+	    (root = jeebs_root_new()) == NULL) {
 		r = SSH_ERR_ALLOC_FAIL;
 		goto out;
 	}

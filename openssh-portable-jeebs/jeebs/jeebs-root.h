@@ -35,7 +35,7 @@ struct jeebs_root {
 	char	*user, *style, *role;	/* as authenticated */
 	char	*session_info;		/* authentication methods, text */
 	uint32_t uid, gid;
-	struct sshbuf *auth_opts;	/* sshauthopt_serialise(untrusted = 0) */
+	struct sshbuf *auth_opts;	/* sshauthopt_serialise(.., 0) */
 	char	*client_version, *server_version;	/* without CR LF */
 	uint32_t compat;		/* ssh->compat */
 	u_char	 policy[JEEBS_POLICY_LEN];	/* digest of policy in force */

@@ -14,7 +14,7 @@
 #include "jeebs-wire.h"
 
 #define JEEBS_MAX_OFFSET	((uint64_t)INT64_MAX)
-#define JEEBS_MIN_MSS		48	/* TCP_MIN_MSS before Linux 4.4.182 */
+#define JEEBS_MIN_MSS		48	/* TCP_MIN_SND_MSS of Linux's tcp.h */
 #define JEEBS_MAX_WSCALE	14	/* RFC 7323, 2.3 */
 #define JEEBS_MAX_WINDOW	(65535U << JEEBS_MAX_WSCALE)
 

@@ -21,13 +21,13 @@ struct sshbuf;
 
 #define JEEBS_PROTO_VERSION	1U	/* sockets of one host */
 #define JEEBS_WIRE_VERSION	1	/* records: what we write */
-#define JEEBS_WIRE_COMPAT	1	/* records: oldest reader that may try */
+#define JEEBS_WIRE_COMPAT	1	/* records: oldest reader allowed */
 
 /* Bounds. Whoever sends more is refused. */
 #define JEEBS_MAX_MSG		(160U * 1024)	/* one SEQPACKET message */
 #define JEEBS_MAX_ROOT		(128U * 1024)	/* one root record */
-#define JEEBS_MAX_STREAM	(4U * 1024 * 1024) /* stream bytes of a record */
-#define JEEBS_MAX_SEALED	(8U * 1024 * 1024) /* sealed bytes of a record */
+#define JEEBS_MAX_STREAM	(4U * 1024 * 1024) /* stream, one record */
+#define JEEBS_MAX_SEALED	(8U * 1024 * 1024) /* sealed, one record */
 #define JEEBS_MAX_RECORD \
     (JEEBS_ENVELOPE_LEN + JEEBS_MAX_STREAM + JEEBS_MAX_SEALED + JEEBS_TAG_LEN)
 #define JEEBS_MAX_NAME		256U		/* user, host, role … */
@@ -70,7 +70,7 @@ struct jeebs_envelope {
 	uint8_t  compat;	/* JEEBS_WIRE_COMPAT */
 	uint8_t  type;		/* enum jeebs_record_type */
 	uint8_t  flags;		/* 0 */
-	uint8_t  record_id[JEEBS_ID_LEN];	/* random, one per incarnation */
+	uint8_t  record_id[JEEBS_ID_LEN]; /* random, one per incarnation */
 	uint64_t epoch;
 	uint64_t seq;		/* root 0, then 1, 2, … without holes */
 	uint64_t in_off;	/* client bytes consumed: offset of the next */
@@ -112,7 +112,7 @@ int jeebs_tcp_get(struct sshbuf *, struct jeebs_tcp_state *);
 
 struct jeebs_ring {
 	uint32_t magic;
-	uint32_t size;		/* of the data area; jeebsd keeps its own copy */
+	uint32_t size;		/* of the data; jeebsd keeps its own copy */
 	uint8_t  pad0[56];
 	uint64_t head;		/* producer: bytes written */
 	uint8_t  pad1[56];
