@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: ISC
+// jeebsd's end of sshd-adopt's socket: takes the recovery keys of this host,
+// and hands sessions over. Reconnects by itself for ever.
+// Owner: the daemon; event loop's thread only.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+
+#include "result.hh"
+#include "unique_fd.hh"
+
+namespace jeebs {
+
+// What ADOPT says of one session; descriptors stay the caller's.
+struct AdoptRequest {
+	uint64_t job = 0;	// any number, for logs
+	uint64_t acked = 0;	// offset A
+	std::string from, to;	// host that died, this host
+	uint64_t failed_at = 0;	// unix seconds
+	int tcp = -1;		// in repair mode
+	int records = -1;	// memfd
+};
+
+class AdoptClient {
+public:
+	struct Handlers {
+		// A signed recovery key; again at every rotation and at each
+		// new connection.
+		std::function<void(std::string key)> key;
+		// sshd-adopt is gone: its keys open nothing any more.
+		std::function<void()> lost;
+	};
+	// READY's out_end, or why not. Called once.
+	using Answer = std::function<void(Result<uint64_t> out_end)>;
+
+	// One session that is being handed over. Destroying it closes the job
+	// socket: a worker that has no GO yet gives up.
+	class Job {
+	public:
+		virtual ~Job() = default;
+		// After READY: the worker may write.
+		[[nodiscard]] virtual Result<void> go() = 0;
+	};
+
+	AdoptClient(boost::asio::io_context &, std::string path, Handlers);
+	~AdoptClient();
+	AdoptClient(const AdoptClient &) = delete;
+	AdoptClient &operator=(const AdoptClient &) = delete;
+
+	void start();
+	bool connected() const;
+	// The key of the connection that is up, or "".
+	const std::string &key() const;
+
+	// The answer comes from the io_context, at the latest after timeout.
+	[[nodiscard]] Result<std::unique_ptr<Job>> adopt(const AdoptRequest &,
+	    std::chrono::milliseconds timeout, Answer);
+
+private:
+	struct Impl;
+	std::shared_ptr<Impl> impl_;
+};
+
+} // namespace jeebs

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: ISC
+#include <boost/test/unit_test.hpp>
+
+#include "tapinput.hh"
+
+using namespace jeebs;
+
+namespace {
+
+constexpr uint32_t snd_base = 0xfffff000, rcv_base = 0xffffff00;
+
+struct Fixture {
+	Flow flow;
+	TapInput tap;
+	std::vector<std::vector<uint8_t>> kept;
+
+	Fixture()
+	{
+		flow.local = *IpAddr::parse("10.0.0.100");
+		flow.remote = *IpAddr::parse("10.0.0.1");
+		flow.local_port = 22;
+		flow.remote_port = 5000;
+		tap.add(flow, snd_base, rcv_base, 0, 0);
+	}
+
+	// The client's packet: its bytes [begin, end), acknowledging ours
+	// before ack.
+	std::vector<uint8_t> client(uint64_t begin, uint64_t end,
+	    uint64_t ack = 0, uint8_t flags = tcp_ack)
+	{
+		std::vector<uint8_t> payload(end - begin, 'x');
+		SegmentFields f;
+		f.source = flow.remote;
+		f.destination = flow.local;
+		f.source_port = flow.remote_port;
+		f.destination_port = flow.local_port;
+		f.seq = seq_of_offset(rcv_base, begin);
+		f.ack = seq_of_offset(snd_base, ack);
+		f.flags = flags;
+		f.payload = payload;
+		return build_segment(f);
+	}
+	std::vector<uint8_t> server(uint64_t begin, uint64_t ack)
+	{
+		SegmentFields f;
+		f.source = flow.local;
+		f.destination = flow.remote;
+		f.source_port = flow.local_port;
+		f.destination_port = flow.remote_port;
+		f.seq = seq_of_offset(snd_base, begin);
+		f.ack = seq_of_offset(rcv_base, ack);
+		return build_segment(f);
+	}
+	std::optional<uint64_t> see(const std::vector<uint8_t> &p)
+	{
+		auto s = Segment::parse(p);
+		BOOST_REQUIRE(s);
+		return tap.client(*s);
+	}
+	void see_server(const std::vector<uint8_t> &p)
+	{
+		auto s = Segment::parse(p);
+		BOOST_REQUIRE(s);
+		tap.server(*s);
+	}
+	void keep(std::vector<uint8_t> p) { kept.push_back(std::move(p)); }
+	InputPlan plan(uint64_t in_off)
+	{
+		std::vector<std::span<const uint8_t>> spans(kept.begin(),
+		    kept.end());
+		return plan_input(flow, rcv_base, in_off, spans);
+	}
+};
+
+using Order = std::vector<size_t>;
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(tapinput, Fixture)
+
+BOOST_AUTO_TEST_CASE(the_largest_ack_and_the_end_of_its_stream)
+{
+	BOOST_CHECK(see(client(0, 100, 500)) == 500u);
+	BOOST_CHECK(!see(client(100, 150, 500)));
+	BOOST_CHECK(!see(client(50, 100, 400)));
+	const TapFacts *f = tap.facts(flow);
+	BOOST_REQUIRE(f != nullptr);
+	BOOST_TEST(f->client_seen);
+	BOOST_TEST(f->client_ack == 500u);
+	BOOST_TEST(f->client_next == 150u);
+	BOOST_TEST(!f->server_seen);
+	see_server(server(500, 120));
+	see_server(server(400, 80));
+	BOOST_TEST(f->server_seen);
+	BOOST_TEST(f->server_ack == 120u);
+}
+
+BOOST_AUTO_TEST_CASE(offsets_pass_the_wrap_of_sequence_numbers)
+{
+	// The two bases are close below 2^32: all of this is beyond it.
+	BOOST_CHECK(see(client(0x1000, 0x2000, 0x8000)) == 0x8000u);
+	for (uint64_t i = 1; i < 30; i++)
+		see(client(i << 28, (i << 28) + 1, i << 28));
+	BOOST_TEST(tap.facts(flow)->client_next == (29ULL << 28) + 1);
+	BOOST_TEST(tap.facts(flow)->client_ack == 29ULL << 28);
+}
+
+BOOST_AUTO_TEST_CASE(strangers_and_resets_prove_nothing)
+{
+	see(client(0, 10, 77, tcp_rst | tcp_ack));
+	see(client(0, 10, 77, tcp_syn | tcp_ack));
+	BOOST_TEST(!tap.facts(flow)->client_seen);
+	flow.remote_port++;
+	see(client(0, 10, 77));
+	BOOST_CHECK(tap.facts(flow) == nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(a_fin_counts_one)
+{
+	see(client(0, 10, 0, tcp_ack | tcp_fin));
+	BOOST_TEST(tap.facts(flow)->client_next == 11u);
+}
+
+BOOST_AUTO_TEST_CASE(a_new_incarnation_keeps_what_was_seen)
+{
+	see(client(0, 10, 5));
+	tap.add(flow, snd_base, rcv_base, 5, 10);
+	BOOST_TEST(tap.facts(flow)->client_seen);
+	tap.add(flow, snd_base + 1, rcv_base, 0, 0);
+	BOOST_TEST(!tap.facts(flow)->client_seen);
+	tap.remove(flow);
+	BOOST_CHECK(tap.facts(flow) == nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(the_lowest_byte_since)
+{
+	BOOST_CHECK(!tap.take_lowest(flow));
+	see(client(100, 120));
+	see(client(50, 60));
+	see(client(120, 120));
+	BOOST_CHECK(tap.take_lowest(flow) == 50u);
+	BOOST_CHECK(!tap.take_lowest(flow));
+}
+
+BOOST_AUTO_TEST_CASE(nothing_kept)
+{
+	auto p = plan(42);
+	BOOST_TEST(p.order.empty());
+	BOOST_TEST(p.known_to == 42u);
+	BOOST_TEST(!p.gap());
+}
+
+BOOST_AUTO_TEST_CASE(in_order_with_doubles_and_old_bytes)
+{
+	keep(client(100, 200));
+	keep(client(300, 400));
+	keep(client(100, 200));
+	keep(client(0, 50));
+	keep(client(200, 300));
+	keep(client(40, 100));
+	auto p = plan(50);
+	BOOST_CHECK((p.order == Order{5, 0, 4, 1}));
+	BOOST_TEST(p.known_to == 400u);
+	BOOST_TEST(p.highest == 400u);
+}
+
+BOOST_AUTO_TEST_CASE(the_longer_of_two)
+{
+	keep(client(10, 20));
+	keep(client(10, 30));
+	keep(client(15, 25));
+	BOOST_CHECK((plan(10).order == Order{1}));
+}
+
+BOOST_AUTO_TEST_CASE(a_gap_and_what_lies_beyond)
+{
+	keep(client(10, 20));
+	keep(client(30, 40));
+	auto p = plan(10);
+	BOOST_CHECK((p.order == Order{0, 1}));
+	BOOST_TEST(p.known_to == 20u);
+	BOOST_TEST(p.highest == 40u);
+	BOOST_TEST(p.gap());
+	// A pure ACK with a sequence number beyond says it as well.
+	kept.clear();
+	keep(client(15, 15));
+	p = plan(10);
+	BOOST_TEST(p.order.empty());
+	BOOST_TEST(p.gap());
+	// An old one doesn't.
+	kept.clear();
+	keep(client(5, 5));
+	BOOST_TEST(!plan(10).gap());
+}
+
+BOOST_AUTO_TEST_CASE(the_end_of_the_client)
+{
+	keep(client(10, 20, 0, tcp_ack | tcp_fin));
+	auto p = plan(10);
+	BOOST_CHECK((p.order == Order{0}));
+	BOOST_TEST(p.fin);
+	BOOST_TEST(p.known_to == 20u);
+	kept.clear();
+	keep(client(10, 10, 0, tcp_ack | tcp_fin));
+	keep(client(10, 10, 0, tcp_ack | tcp_fin));
+	p = plan(10);
+	BOOST_CHECK((p.order == Order{0}));
+	BOOST_TEST(p.fin);
+	// Behind a gap it isn't the end yet.
+	kept.clear();
+	keep(client(20, 20, 0, tcp_ack | tcp_fin));
+	p = plan(10);
+	BOOST_TEST(!p.fin);
+	BOOST_TEST(p.gap());
+}
+
+BOOST_AUTO_TEST_CASE(damaged_and_foreign_packets)
+{
+	keep(client(10, 20));
+	kept[0].back() ^= 1;
+	keep({});
+	keep({0x45, 0});
+	flow.remote_port++;
+	keep(client(10, 20));
+	flow.remote_port--;
+	auto p = plan(10);
+	BOOST_TEST(p.order.empty());
+	BOOST_TEST(!p.gap());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
