@@ -77,6 +77,8 @@ jeebs_ring_write(struct jeebs_ring *ring, uint32_t size, const u_char *p,
 		return 0;
 	if (len > size - (head - tail))
 		len = size - (head - tail);
+	if (len == 0)
+		return 0;
 	at = head & (size - 1);
 	first = len < size - at ? len : size - at;
 	memcpy(data + at, p, first);
