@@ -62,9 +62,9 @@ struct PeerHello {
 
 struct OpenFrame {
 	uint64_t sid = 0;	// random, one per incarnation
-	Bytes root;		// root record
+	Bytes root{};		// root record
 	jeebs_tcp_state tcp{};
-	std::string user;	// for status only
+	std::string user{};	// for status only
 };
 
 struct CommitEntry {

@@ -65,6 +65,7 @@ public:
 
 	Result<void> start();
 	void stop();
+	void forget_handlers() { handlers_ = {}; }
 	bool send(Buffer);
 	Buffer buffer();
 	void lose(const ConnectionPtr &, const std::string &reason);
@@ -584,6 +585,8 @@ Link::Link(asio::io_context &io, const LinkKey &key, LinkOptions o, Handlers h)
 
 Link::~Link()
 {
+	// Who listens may be half gone already.
+	impl_->forget_handlers();
 	impl_->stop();
 }
 

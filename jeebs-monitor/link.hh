@@ -81,7 +81,7 @@ public:
 	// key must outlive the Link.
 	Link(boost::asio::io_context &, const LinkKey &key, LinkOptions,
 	    Handlers);
-	~Link() override;
+	~Link() override;	// without a call of down
 	Link(const Link &) = delete;
 	Link &operator=(const Link &) = delete;
 

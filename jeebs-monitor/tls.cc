@@ -138,6 +138,10 @@ tl::unexpected<Error> Tls::error(const char *what, int r) const
 	default:
 		break;
 	}
+	if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+		ERR_clear_error();
+		return fail("the peer closed the connection", EPIPE);
+	}
 	if (SSL_get_verify_result(ssl_.get()) == X509_V_ERR_CERT_REJECTED) {
 		ERR_clear_error();
 		return fail("the peer's key isn't the one in peer.public_key",
@@ -174,7 +178,7 @@ Result<bool> Tls::read(Buffer &in, size_t limit)
 		if (e == SSL_ERROR_WANT_READ)
 			return false;
 		if (e != SSL_ERROR_NONE)
-			return error("link", e);
+			return error("TLS", e);
 		total += n;
 	}
 	return true;
@@ -188,7 +192,7 @@ Result<void> Tls::write(Bytes plain)
 		errno = 0;
 		int r = SSL_write_ex(ssl_.get(), plain.data(), plain.size(), &n);
 		if (r != 1)
-			return error("link", SSL_get_error(ssl_.get(), r));
+			return error("TLS", SSL_get_error(ssl_.get(), r));
 		plain = plain.subspan(n);
 	}
 	return {};
@@ -204,7 +208,7 @@ Result<bool> Tls::flush()
 		if (n == -1 && errno == EAGAIN)
 			return false;
 		if (n == -1)
-			return fail_errno("link");
+			return fail_errno("TLS");
 		sent_ += static_cast<size_t>(n);
 	}
 	output_.clear();

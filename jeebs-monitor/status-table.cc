@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: ISC
+#include "status-table.hh"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "log.hh"
+
+namespace jeebs {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+std::string cell(const json &v)
+{
+	if (v.is_null())
+		return "-";
+	if (v.is_boolean())
+		return v.get<bool>() ? "yes" : "no";
+	auto text = v.is_string() ? v.get<std::string>() : v.dump();
+	return text.empty() ? "-" : log::printable(text);
+}
+
+bool is_rows(const json &v)
+{
+	return v.is_array() && !v.empty() && std::all_of(v.begin(), v.end(),
+	    [](const json &row) { return row.is_object(); });
+}
+
+std::string table(const json &rows)
+{
+	std::vector<std::string> columns;
+	for (const auto &row : rows)
+		for (const auto &[key, value] : row.items())
+			if (std::find(columns.begin(), columns.end(), key) ==
+			    columns.end())
+				columns.push_back(key);
+
+	std::vector<std::vector<std::string>> lines(1);
+	for (const auto &c : columns)
+		lines[0].push_back(log::printable(c));
+	for (const auto &row : rows) {
+		auto &line = lines.emplace_back();
+		for (const auto &c : columns)
+			line.push_back(row.contains(c) ? cell(row[c]) : "-");
+	}
+	std::string out;
+	for (const auto &line : lines) {
+		std::string text;
+		for (size_t i = 0; i < columns.size(); i++) {
+			size_t width = 0;
+			for (const auto &l : lines)
+				width = std::max(width, l[i].size());
+			text += fmt::format("  {:<{}}", line[i], width);
+		}
+		text.erase(text.find_last_not_of(' ') + 1);
+		out += text + "\n";
+	}
+	return out;
+}
+
+} // namespace
+
+std::string status_table(const json &status)
+{
+	if (!status.is_object())
+		return cell(status) + "\n";
+	size_t width = 0;
+	for (const auto &[key, value] : status.items())
+		if (!is_rows(value))
+			width = std::max(width, log::printable(key).size());
+	std::string out;
+	for (const auto &[key, value] : status.items())
+		if (!is_rows(value))
+			out += fmt::format("{:<{}}  {}\n", log::printable(key),
+			    width, cell(value));
+	for (const auto &[key, value] : status.items())
+		if (is_rows(value))
+			out += fmt::format("\n{}:\n{}", log::printable(key),
+			    table(value));
+	return out;
+}
+
+} // namespace jeebs

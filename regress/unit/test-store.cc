@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: ISC
+#include <boost/test/unit_test.hpp>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "fields.hh"
+#include "records.hh"
+#include "segment.hh"
+#include "store.hh"
+
+using namespace jeebs;
+using namespace jeebs::test;
+
+namespace {
+
+const SteadyTime t0{};
+
+struct Fixture {
+	Store store;
+
+	void open(uint64_t sid, uint8_t id = 1, uint16_t port = 5000)
+	{
+		auto root = make_root(id);
+		BOOST_REQUIRE(store.open({.sid = sid, .root = root.bytes(),
+		    .tcp = make_tcp(port), .user = "ann"}, t0).has_value());
+	}
+	Result<CommitEntry> put(uint64_t sid, RecordSpec spec)
+	{
+		auto rec = make_record(spec);
+		return store.record({sid, rec.bytes()});
+	}
+	// A client's packet of payload bytes [at, at + len).
+	Buffer packet(uint64_t at, size_t len, uint16_t port = 5000)
+	{
+		std::vector<uint8_t> payload(len, 'k');
+		auto tcp = make_tcp(port);
+		auto flow = Flow::from_state(tcp);
+		return Buffer(build_segment({.source = flow.remote,
+		    .destination = flow.local, .source_port = flow.remote_port,
+		    .destination_port = flow.local_port,
+		    .seq = seq_of_offset(tcp.rcv_base, at), .ack = {},
+		    .window = 1000, .timestamps = {},
+		    .payload = payload}));
+	}
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(store, Fixture)
+
+BOOST_AUTO_TEST_CASE(a_session_is_adoptable_from_its_first_checkpoint)
+{
+	open(1);
+	BOOST_TEST(!store.find(1)->adoptable);
+	BOOST_TEST(!store.adoption_file(1).has_value());
+	auto c = put(1, {.type = JEEBS_REC_CHECKPOINT, .seq = 1, .in_off = 50,
+	    .out_off = 1000, .acked_off = 900, .stream_len = 200});
+	BOOST_REQUIRE(c.has_value());
+	BOOST_TEST((*c == CommitEntry{1, 1, 1200}));
+	auto s = *store.find(1);
+	BOOST_TEST(s.adoptable);
+	BOOST_TEST(s.first_off == 1000U);
+	BOOST_TEST(s.out_end == 1200U);
+	BOOST_TEST(s.in_off == 50U);
+	BOOST_TEST(s.acked_off == 900U);
+	BOOST_TEST(s.epoch == 7U);
+	BOOST_TEST(s.user == "ann");
+}
+
+BOOST_AUTO_TEST_CASE(records_are_trimmed_to_the_newest_checkpoint_acked)
+{
+	open(1);
+	auto checkpoint = [&](uint64_t seq, uint64_t off, uint64_t acked) {
+		BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT, .seq = seq,
+		    .out_off = off, .acked_off = acked, .stream_len = 100}));
+	};
+	auto progress = [&](uint64_t seq, uint64_t off, uint64_t acked) {
+		BOOST_REQUIRE(put(1, {.seq = seq, .out_off = off,
+		    .acked_off = acked, .stream_len = 100}));
+	};
+	checkpoint(1, 0, 0);
+	progress(2, 100, 0);
+	checkpoint(3, 200, 0);
+	progress(4, 300, 0);
+	checkpoint(5, 400, 199);	// 199: one short of checkpoint 3
+	BOOST_TEST(store.find(1)->records == 5U);
+	BOOST_TEST(store.find(1)->first_off == 0U);
+	progress(6, 500, 200);		// checkpoint 3 starts there
+	BOOST_TEST(store.find(1)->records == 4U);
+	BOOST_TEST(store.find(1)->first_off == 200U);
+	store.acked(1, 399);
+	BOOST_TEST(store.find(1)->first_off == 200U);
+	store.acked(1, 400);
+	BOOST_TEST(store.find(1)->first_off == 400U);
+	BOOST_TEST(store.find(1)->records == 2U);
+	// Beyond what was ever sent: not believed.
+	store.acked(1, 10000);
+	BOOST_TEST(store.find(1)->acked_off == 400U);
+	// The only checkpoint stays, however much is ACKed.
+	store.acked(1, 600);
+	BOOST_TEST(store.find(1)->records == 2U);
+	size_t bytes = make_root().size();
+	for (uint64_t seq : {5, 6})
+		bytes += make_record({.seq = seq, .stream_len = 100}).size();
+	BOOST_TEST(store.bytes() == bytes);
+	BOOST_TEST(store.find(1)->bytes == bytes);
+}
+
+BOOST_AUTO_TEST_CASE(several_checkpoints_go_at_once)
+{
+	open(1);
+	for (uint64_t seq = 1; seq <= 10; seq++)
+		BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT, .seq = seq,
+		    .out_off = (seq - 1) * 10, .stream_len = 10}));
+	BOOST_TEST(store.find(1)->records == 10U);
+	store.acked(1, 85);
+	BOOST_TEST(store.find(1)->records == 2U);
+	BOOST_TEST(store.find(1)->first_off == 80U);
+}
+
+BOOST_AUTO_TEST_CASE(what_breaks_the_chain_drops_the_session_alone)
+{
+	const RecordSpec first{.type = JEEBS_REC_CHECKPOINT, .seq = 1,
+	    .in_off = 10, .out_off = 100, .acked_off = 50, .stream_len = 10};
+	auto good = [&first] {
+		RecordSpec s = first;
+		s.type = JEEBS_REC_PROGRESS;
+		s.seq = 2;
+		s.out_off = 110;
+		return s;
+	};
+	std::vector<std::pair<const char *, RecordSpec>> bad;
+	auto add = [&](const char *why, auto change) {
+		auto s = good();
+		change(s);
+		bad.emplace_back(why, s);
+	};
+	add("incarnation", [](auto &s) { s.id = 2; });
+	add("epoch", [](auto &s) { s.epoch = 8; });
+	add("sequence", [](auto &s) { s.seq = 3; });
+	add("sequence", [](auto &s) { s.seq = 1; });
+	add("output stream", [](auto &s) { s.out_off = 111; });
+	add("output stream", [](auto &s) { s.out_off = 109; });
+	add("input offset", [](auto &s) { s.in_off = 9; });
+	add("acknowledged", [](auto &s) { s.acked_off = 49; });
+	open(1, 1, 5001);
+	BOOST_REQUIRE(put(1, first).has_value());
+	uint64_t sid = 2;
+	for (const auto &[why, spec] : bad) {
+		open(sid, 1, 5000);
+		BOOST_REQUIRE(put(sid, first).has_value());
+		auto r = put(sid, spec);
+		BOOST_REQUIRE(!r.has_value());
+		BOOST_TEST(r.error().what.find(why) != std::string::npos,
+		    r.error().what << ", not about " << why);
+		BOOST_TEST(!store.find(sid).has_value());
+		sid++;
+	}
+	BOOST_TEST(put(1, good()).has_value());
+	BOOST_TEST(store.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_first_record_that_is_no_checkpoint)
+{
+	open(1);
+	BOOST_TEST(!put(1, {.seq = 1}).has_value());
+	BOOST_TEST(store.size() == 0U);
+	BOOST_TEST(store.bytes() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_adopted_after_the_end)
+{
+	open(1);
+	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT, .seq = 1}));
+	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_END, .seq = 2,
+	    .stream_len = 5}));
+	BOOST_TEST(store.find(1)->ended);
+	BOOST_TEST(!store.find(1)->adoptable);
+	BOOST_TEST(!put(1, {.seq = 3, .out_off = 5}).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(torn_and_padded_records)
+{
+	auto rec = make_record({.type = JEEBS_REC_CHECKPOINT, .stream_len = 9});
+	open(1);
+	BOOST_TEST(!store.record({1, rec.bytes().first(rec.size() - 1)}));
+	open(2);
+	*rec.extend(1) = 0;
+	BOOST_TEST(!store.record({2, rec.bytes()}));
+	open(3);
+	BOOST_TEST(!store.record({3, rec.bytes().first(10)}));
+}
+
+BOOST_AUTO_TEST_CASE(a_new_incarnation_takes_over_with_its_checkpoint)
+{
+	open(1, 1);
+	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT, .seq = 1,
+	    .stream_len = 100}));
+	open(2, 2);
+	// The old one is what would be adopted still, by either number.
+	BOOST_TEST(store.size() == 1U);
+	for (uint64_t sid : {1, 2}) {
+		BOOST_TEST(store.find(sid)->sid == 1U);
+		BOOST_TEST(store.find(sid)->adoptable);
+		BOOST_TEST(store.adoption_file(sid).has_value());
+	}
+	// What the old one still had on its way doesn't count any more.
+	auto late = put(1, {.seq = 2, .out_off = 100, .stream_len = 1});
+	BOOST_REQUIRE(!late.has_value());
+	BOOST_TEST(late.error().errnum == EALREADY);
+	BOOST_TEST(store.find(1)->out_end == 100U);
+	BOOST_REQUIRE(put(2, {.type = JEEBS_REC_CHECKPOINT, .seq = 1,
+	    .out_off = 40, .stream_len = 90, .id = 2}));
+	BOOST_TEST(!store.find(1).has_value());
+	BOOST_TEST(store.find(2)->out_end == 130U);
+	BOOST_TEST(store.find(2)->record_id[0] == 2);
+	BOOST_TEST(store.bytes() == store.find(2)->bytes);
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_incarnation_is_replaced_by_the_next)
+{
+	open(1);
+	open(2, 2);
+	BOOST_TEST(!store.find(1).has_value());
+	BOOST_REQUIRE(put(2, {.type = JEEBS_REC_CHECKPOINT, .id = 2}));
+	store.close(2);
+	BOOST_TEST(store.size() == 0U);
+	BOOST_TEST(store.bytes() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(closing_either_incarnation_ends_the_session)
+{
+	open(1);
+	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT}));
+	open(2, 2);
+	store.close(2);
+	BOOST_TEST(!store.find(1).has_value());
+	BOOST_TEST(store.size() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_broken_new_incarnation_takes_the_old_one_along)
+{
+	open(1);
+	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT}));
+	open(2, 2);
+	BOOST_TEST(!put(2, {.seq = 1, .id = 2}).has_value());
+	BOOST_TEST(store.size() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(sid_in_use)
+{
+	open(1);
+	auto root = make_root();
+	BOOST_TEST(!store.open({.sid = 1, .root = root.bytes(),
+	    .tcp = make_tcp(6000)}, t0).has_value());
+	BOOST_TEST(!store.open({.sid = 0, .root = root.bytes(),
+	    .tcp = make_tcp(6000)}, t0).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(root_that_is_none)
+{
+	auto rec = make_record({.type = JEEBS_REC_CHECKPOINT});
+	BOOST_TEST(!store.open({.sid = 1, .root = rec.bytes(),
+	    .tcp = make_tcp()}, t0).has_value());
+	BOOST_TEST(!store.open({.sid = 1, .root = rec.bytes().first(20),
+	    .tcp = make_tcp()}, t0).has_value());
+	BOOST_TEST(store.size() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(quota_of_a_session)
+{
+	StoreLimits limits;
+	limits.session_bytes = 3000;
+	store = Store(limits);
+	open(1);
+	open(2, 1, 5001);
+	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT, .stream_len = 1000}));
+	BOOST_REQUIRE(put(2, {.type = JEEBS_REC_CHECKPOINT, .stream_len = 1000}));
+	BOOST_REQUIRE(put(1, {.seq = 2, .out_off = 1000, .stream_len = 1000}));
+	BOOST_TEST(!put(1, {.seq = 3, .out_off = 2000, .stream_len = 1000}));
+	BOOST_TEST(!store.find(1).has_value());
+	BOOST_TEST(store.find(2).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(quota_of_all)
+{
+	StoreLimits limits;
+	limits.total_bytes = 3000;
+	limits.sessions = 2;
+	store = Store(limits);
+	open(1);
+	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT, .stream_len = 2000}));
+	open(2, 1, 5001);
+	auto root = make_root();
+	BOOST_TEST(!store.open({.sid = 3, .root = root.bytes(),
+	    .tcp = make_tcp(5002)}, t0).has_value());
+	BOOST_TEST(!put(2, {.type = JEEBS_REC_CHECKPOINT, .stream_len = 900}));
+	BOOST_TEST(store.find(1)->adoptable);
+}
+
+BOOST_AUTO_TEST_CASE(tcp_state_is_refreshed_but_never_moved)
+{
+	open(1);
+	auto later = t0 + std::chrono::seconds(5);
+	auto tcp = make_tcp();
+	tcp.ts_val = 99;
+	store.tcp({1, tcp}, later);
+	BOOST_TEST(store.find(1)->tcp.ts_val == 99U);
+	BOOST_TEST((store.find(1)->tcp_at == later));
+	tcp.remote_port = 6000;
+	tcp.ts_val = 100;
+	store.tcp({1, tcp}, later);
+	BOOST_TEST(store.find(1)->tcp.ts_val == 99U);
+	store.tcp({44, tcp}, later);
+}
+
+BOOST_AUTO_TEST_CASE(adoption_file_holds_root_and_records)
+{
+	open(1);
+	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT, .seq = 1,
+	    .stream_len = 10}));
+	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT, .seq = 2,
+	    .out_off = 10, .acked_off = 10, .stream_len = 3000,
+	    .sealed_len = 50}));
+	BOOST_REQUIRE(put(1, {.seq = 3, .out_off = 3010, .acked_off = 20,
+	    .stream_len = 1}));
+	auto fd = store.adoption_file(1);
+	BOOST_REQUIRE(fd.has_value());
+	Buffer want;
+	FieldWriter w(want);
+	w.string(make_root().bytes());
+	w.string(make_record({.type = JEEBS_REC_CHECKPOINT, .seq = 2,
+	    .out_off = 10, .acked_off = 10, .stream_len = 3000,
+	    .sealed_len = 50}).bytes());
+	w.string(make_record({.seq = 3, .out_off = 3010, .acked_off = 20,
+	    .stream_len = 1}).bytes());
+	Buffer got;
+	auto n = ::read(fd->get(), got.extend(10000), 10000);
+	BOOST_REQUIRE(n > 0);
+	got.truncate(static_cast<size_t>(n));
+	BOOST_TEST(same_bytes(got.bytes(), want.bytes()));
+	BOOST_TEST(::fcntl(fd->get(), F_GET_SEALS) == (F_SEAL_SHRINK |
+	    F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL));
+	BOOST_TEST(::write(fd->get(), "x", 1) == -1);
+}
+
+BOOST_AUTO_TEST_CASE(inputs_wait_until_consumed)
+{
+	open(1);
+	auto p1 = packet(100, 20), p2 = packet(120, 30), other = packet(120, 9, 9);
+	BOOST_TEST(!store.input(p1.bytes()));	// no checkpoint: nothing known
+	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT, .in_off = 105}));
+	BOOST_TEST(store.input(p1.bytes()));	// partly consumed
+	BOOST_TEST(store.input(p2.bytes()));
+	BOOST_TEST(!store.input(packet(80, 25).bytes()));	// ends at 105
+	BOOST_TEST(!store.input(packet(150, 0).bytes()));	// pure ACK
+	BOOST_TEST(!store.input(other.bytes()));		// another flow
+	BOOST_TEST(!store.input(p2.bytes().first(19)));		// cut
+	auto in = store.inputs(1);
+	BOOST_REQUIRE(in.size() == 2U);
+	BOOST_TEST(same_bytes(in[0], p1.bytes()));
+	BOOST_TEST(same_bytes(in[1], p2.bytes()));
+	BOOST_REQUIRE(put(1, {.seq = 2, .in_off = 120}));
+	BOOST_TEST(store.inputs(1).size() == 1U);
+	BOOST_REQUIRE(put(1, {.seq = 3, .in_off = 149}));
+	BOOST_TEST(store.inputs(1).size() == 1U);
+	BOOST_REQUIRE(put(1, {.seq = 4, .in_off = 150}));
+	BOOST_TEST(store.inputs(1).empty());
+	BOOST_TEST(store.find(1)->input_bytes == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(inputs_across_the_wrap_of_sequence_numbers)
+{
+	// rcv_base is 0x7ffffff0: offset 0x80000010 has number 0.
+	open(1);
+	const uint64_t wrap = 0x80000010;
+	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT, .in_off = wrap - 5}));
+	BOOST_TEST(store.input(packet(wrap - 5, 10).bytes()));
+	BOOST_TEST(!store.input(packet(wrap - 10, 5).bytes()));
+	BOOST_REQUIRE(put(1, {.seq = 2, .in_off = wrap + 4}));
+	BOOST_TEST(store.inputs(1).size() == 1U);
+	BOOST_REQUIRE(put(1, {.seq = 3, .in_off = wrap + 5}));
+	BOOST_TEST(store.inputs(1).empty());
+}
+
+BOOST_AUTO_TEST_CASE(inputs_are_bounded_the_oldest_go)
+{
+	StoreLimits limits;
+	limits.input_packets = 3;
+	limits.input_bytes = 1000;
+	store = Store(limits);
+	open(1);
+	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT}));
+	for (uint64_t at = 0; at < 5; at++)
+		BOOST_TEST(store.input(packet(at, 1).bytes()));
+	auto in = store.inputs(1);
+	BOOST_REQUIRE(in.size() == 3U);
+	BOOST_TEST(same_bytes(in[0], packet(2, 1).bytes()));
+	BOOST_TEST(store.input(packet(100, 900).bytes()));
+	BOOST_TEST(store.inputs(1).size() < 3U);
+	BOOST_TEST(store.find(1)->input_bytes <= 1000U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
