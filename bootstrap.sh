@@ -19,7 +19,7 @@ build_packages=(autoconf automake debian-archive-keyring g++ gcc make patch
 	zlib1g-dev)
 # The lab, the tests and the demo: stock ssh and sshd, network tools, readers of
 # JSON, captures and man pages, a signing key for prepare's tests.
-test_packages=(gnupg iproute2 iptables jq mandoc nftables openssh-client
+test_packages=(git gnupg iproute2 iptables jq mandoc nftables openssh-client
 	openssh-server openssl procps python3 tcpdump util-linux)
 
 say() {
