@@ -7,7 +7,12 @@
 #ifndef JEEBS_STATE_H
 #define JEEBS_STATE_H
 
+#include <stdint.h>
 #include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct ssh;
 struct sshbuf;
@@ -92,5 +97,9 @@ void	jeebs_session_child(struct ssh *, struct Session *);
 /* serverloop.c */
 int	jeebs_connection_export(struct sshbuf *);
 int	jeebs_connection_import(struct sshbuf *);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* JEEBS_STATE_H */
