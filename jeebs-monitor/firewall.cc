@@ -2,6 +2,7 @@
 #include "firewall.hh"
 
 #include "nft.hh"
+#include "rtnl.hh"
 
 namespace jeebs {
 
@@ -53,7 +54,7 @@ std::string
 Firewall::Impl::lease_rules() const
 {
 	const std::string rule = "add rule " + table + " lease ";
-	const std::string unleased = " meta oif != @lease drop\n";
+	const std::string unleased = " meta oifname != @lease drop\n";
 	std::string text;
 	for (const IpAddr &vip : config.vips) {
 		const std::string addr = vip.to_string();
@@ -110,11 +111,14 @@ Firewall::install(bool enforced)
 	if (!is_interface_name(device))
 		return fail("\"" + device + "\" is not an interface name",
 		    EINVAL);
+	/* Newer kernels accept a device that isn't there (yet). */
+	if (auto index = interface_index(device); !index)
+		return tl::unexpected(index.error());
 	return impl_->nft.run("add table " + table + "\n"
 	    "delete table " + table + "\n"
 	    "add table " + table + "\n"
 	    "add set " + table +
-	    " lease { type iface_index; flags timeout; }\n"
+	    " lease { type ifname; flags timeout; }\n"
 	    "add set " + table + " protected4 { type ipv4_addr . inet_service"
 	    " . ipv4_addr . inet_service; }\n"
 	    "add set " + table + " protected6 { type ipv6_addr . inet_service"

@@ -120,7 +120,9 @@ World::World()
 		    std::to_string(getpid()) + "/fd/" +
 		    std::to_string(host->fd()) +
 		    " && ip link set " + port_of(*host) + " master br0 up");
-		host->sh("ip link set eth0 up && ip addr add 10.9.0." + n +
+		/* No wait of 1 s before link-local addresses are of use. */
+		host->sh("sysctl -qw net.ipv6.conf.eth0.accept_dad=0 && "
+		    "ip link set eth0 up && ip addr add 10.9.0." + n +
 		    "/24 dev eth0 && ip addr add fd09::" + n +
 		    "/64 dev eth0 nodad");
 	}
@@ -200,6 +202,24 @@ void
 World::cut(const Host &host)
 {
 	net.sh("ip link set " + port_of(host) + " nomaster");
+}
+
+bool
+reaches(const Host &from, const IpAddr &addr)
+{
+	const UniqueFd fd = from.in([&] {
+		return UniqueFd(socket(addr.family(), SOCK_STREAM |
+		    SOCK_CLOEXEC | SOCK_NONBLOCK, 0)); });
+	sockaddr_storage address;
+	const socklen_t length = to_sockaddr(addr, 9, address);
+	::connect(fd.get(), reinterpret_cast<sockaddr *>(&address), length);
+	pollfd p{fd.get(), POLLOUT, 0};
+	if (poll(&p, 1, 300) != 1)
+		return false;
+	int error = 0;
+	socklen_t size = sizeof(error);
+	getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+	return error == 0 || error == ECONNREFUSED;
 }
 
 jeebs_tcp_state

@@ -88,6 +88,9 @@ public:
 	[[nodiscard]] std::string port_of(const Host &) const;
 };
 
+/** A packet goes to addr and one comes back (a closed TCP port answers). */
+bool reaches(const Host &from, const IpAddr &addr);
+
 /** What MON would author from the descriptor, both offsets 0 now. */
 jeebs_tcp_state capture(int fd);
 

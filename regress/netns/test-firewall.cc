@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: ISC
+// The lease and the protected flows, as the kernel enforces them.
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "announce.hh"
+#include "firewall.hh"
+#include "world.hh"
+
+using namespace jeebs;
+using namespace jeebs::test;
+namespace data = boost::unit_test::data;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+UniqueFd
+udp_socket(const IpAddr &addr, uint16_t port)
+{
+	UniqueFd fd(socket(addr.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	sockaddr_storage address;
+	const socklen_t length = to_sockaddr(addr, port, address);
+	BOOST_REQUIRE(bind(fd.get(), reinterpret_cast<sockaddr *>(&address),
+	    length) == 0);
+	return fd;
+}
+
+/** A datagram from VIP to client: does it arrive? */
+struct Wire {
+	Wire(World &world, bool v6) :
+		to(*IpAddr::parse(v6 ? "fd09::1" : "10.9.0.1")),
+		receiver(world.client.in([&] { return udp_socket(to, 9); })),
+		sender(world.alpha.in([&] {
+			return udp_socket(World::vip(v6), 9); })) {}
+
+	bool
+	passes(int patience_ms = 20)
+	{
+		sockaddr_storage address;
+		const socklen_t length = to_sockaddr(to, 9, address);
+		sendto(sender.get(), "x", 1, 0,
+		    reinterpret_cast<sockaddr *>(&address), length);
+		pollfd p{receiver.get(), POLLIN, 0};
+		char byte;
+		return poll(&p, 1, patience_ms) == 1 &&
+		    recv(receiver.get(), &byte, 1, 0) == 1;
+	}
+
+	IpAddr to;
+	UniqueFd receiver, sender;
+};
+
+struct Scene {
+	explicit Scene(bool v6) : firewall(world.alpha.in([] {
+		return std::make_unique<Firewall>(FirewallConfig{"eth0",
+		    {World::vip(false), World::vip(true)}}); }))
+	{
+		world.move_vip_to(world.alpha, v6);
+	}
+	World world;
+	std::unique_ptr<Firewall> firewall;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(firewall)
+
+BOOST_DATA_TEST_CASE(nothing_leaves_without_a_lease, data::make({false,
+    true}), v6)
+{
+	Scene scene(v6);
+	Firewall &fw = *scene.firewall;
+	Wire wire(scene.world, v6);
+	BOOST_TEST(wire.passes());
+	BOOST_REQUIRE(fw.install(true).has_value());
+	BOOST_TEST(!wire.passes());
+	BOOST_REQUIRE(fw.refresh(10s).has_value());
+	BOOST_TEST(wire.passes());
+	BOOST_REQUIRE(fw.refresh(0ms).has_value());
+	BOOST_TEST(!wire.passes());
+	BOOST_REQUIRE(fw.enforce(false).has_value());
+	BOOST_TEST(wire.passes());
+	BOOST_REQUIRE(fw.enforce(true).has_value());
+	BOOST_REQUIRE(fw.enforce(true).has_value());
+	BOOST_TEST(!wire.passes());
+	BOOST_REQUIRE(fw.unlimited().has_value());
+	BOOST_REQUIRE(fw.unlimited().has_value());
+	BOOST_TEST(wire.passes());
+	BOOST_REQUIRE(fw.refresh(10s).has_value());
+	BOOST_TEST(wire.passes());
+	BOOST_REQUIRE(fw.drop_all_from_vip().has_value());
+	BOOST_REQUIRE(fw.drop_all_from_vip().has_value());
+	BOOST_TEST(!wire.passes());
+	/* A new run replaces what a killed one left, whatever that was. */
+	BOOST_REQUIRE(fw.unlimited().has_value());
+	BOOST_REQUIRE(fw.install(true).has_value());
+	BOOST_TEST(!wire.passes());
+	BOOST_REQUIRE(fw.install(false).has_value());
+	BOOST_TEST(wire.passes());
+	BOOST_REQUIRE(fw.drop_all_from_vip().has_value());
+	/* The host's own traffic is none of its business. */
+	BOOST_TEST(reaches(scene.world.alpha, *IpAddr::parse("10.9.0.1")));
+	BOOST_TEST(reaches(scene.world.alpha, *IpAddr::parse("fd09::1")));
+	BOOST_REQUIRE(fw.remove().has_value());
+	BOOST_REQUIRE(fw.remove().has_value());
+	BOOST_TEST(wire.passes());
+	BOOST_TEST(scene.world.alpha.output_of("nft list tables") == "");
+}
+
+BOOST_AUTO_TEST_CASE(silent_when_the_lease_ends)
+{
+	Scene scene(false);
+	Firewall &fw = *scene.firewall;
+	Wire wire(scene.world, false);
+	BOOST_REQUIRE(fw.install(true).has_value());
+	/* Refreshed in time it never gaps, though each one lasts 150 ms. */
+	Clock::time_point refreshed;
+	const auto end = Clock::now() + 600ms;
+	while (Clock::now() < end) {
+		refreshed = Clock::now();
+		BOOST_REQUIRE(fw.refresh(150ms).has_value());
+		for (int i = 0; i < 10; i++)
+			BOOST_REQUIRE(wire.passes());
+	}
+	/* Then it is over by itself; 8 ms are two ticks of a 250 Hz kernel. */
+	Clock::time_point last = refreshed;
+	while (Clock::now() < refreshed + 400ms)
+		if (wire.passes(1))
+			last = Clock::now();
+	BOOST_TEST((last - refreshed > 100ms));
+	BOOST_TEST((last - refreshed < 150ms + 8ms), "silent after "
+	    << (last - refreshed) / 1ms << " ms");
+}
+
+BOOST_DATA_TEST_CASE(no_claim_without_a_lease, data::make({false, true}), v6)
+{
+	Scene scene(v6);
+	World &world = scene.world;
+	Firewall &fw = *scene.firewall;
+	int heard = 0;
+	auto watch = world.client.in([&] {
+		auto a = std::make_unique<Announcer>(world.io, "eth0");
+		BOOST_REQUIRE(a->open().has_value());
+		return a;
+	});
+	watch->watch({World::vip(v6)}, [&](auto...) { heard++; });
+	auto speaker = world.alpha.in([&] {
+		auto a = std::make_unique<Announcer>(world.io, "eth0");
+		BOOST_REQUIRE(a->open().has_value());
+		return a;
+	});
+	BOOST_REQUIRE(fw.install(true).has_value());
+	BOOST_TEST(!speaker->announce(World::vip(v6)).has_value());
+	/* The kernel itself doesn't answer for it either. */
+	world.client.sh("ip neigh flush dev eth0");
+	BOOST_TEST(!reaches(world.client, World::vip(v6)));
+	run_until(world.io, [] { return false; }, 20ms);
+	BOOST_TEST(heard == 0);
+	BOOST_REQUIRE(fw.refresh(10s).has_value());
+	BOOST_REQUIRE(speaker->announce(World::vip(v6)).has_value());
+	BOOST_TEST(run_until(world.io, [&] { return heard > 0; }));
+	BOOST_TEST(reaches(world.client, World::vip(v6)));
+}
+
+BOOST_DATA_TEST_CASE(protected_flows_never_close, data::make({false, true}),
+    v6)
+{
+	Scene scene(v6);
+	World &world = scene.world;
+	Firewall &fw = *scene.firewall;
+	BOOST_REQUIRE(fw.install(false).has_value());
+	const UniqueFd listener = world.listen_on(world.alpha, v6);
+	const auto closed = [](const UniqueFd &fd, int patience) {
+		pollfd p{fd.get(), POLLRDHUP, 0};
+		return poll(&p, 1, patience) == 1;
+	};
+	Connection fin = world.connect(listener.get(), v6);
+	Connection rst = world.connect(listener.get(), v6);
+	Connection other = world.connect(listener.get(), v6);
+	const Flow flows[] = {Flow::from_state(capture(fin.server.get())),
+	    Flow::from_state(capture(rst.server.get()))};
+	BOOST_REQUIRE(fw.protect(flows).has_value());
+	BOOST_REQUIRE(fw.protect(flows).has_value());
+	BOOST_REQUIRE(fw.protect({}).has_value());
+
+	fin.server.reset();
+	const linger now{1, 0};
+	setsockopt(rst.server.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	rst.server.reset();
+	other.server.reset();
+	BOOST_TEST(closed(other.client, 1000));
+	BOOST_TEST(!closed(fin.client, 50));
+	BOOST_TEST(!closed(rst.client, 50));
+	/* The FIN comes again, and passes when it may. */
+	BOOST_REQUIRE(fw.unprotect(flows).has_value());
+	BOOST_REQUIRE(fw.unprotect(flows).has_value());
+	BOOST_TEST(closed(fin.client, 2000));
+	BOOST_TEST(!closed(rst.client, 50));
+}
+
+BOOST_AUTO_TEST_CASE(refused)
+{
+	World world;
+	world.alpha.in([] {
+		Firewall fw(FirewallConfig{"nosuch0", {World::vip(false)}});
+		BOOST_TEST(!fw.install(true).has_value());
+		Firewall injected(FirewallConfig{"a\"; flush", {}});
+		BOOST_TEST(injected.install(true).error().errnum == EINVAL);
+		BOOST_TEST(output_of("nft list tables") == "");
+	});
+}
+
+BOOST_AUTO_TEST_SUITE_END()
