@@ -237,10 +237,10 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 {
 	struct sshbuf *output = ssh_packet_get_output(ssh);
 	struct sshbuf *input = ssh_packet_get_input(ssh);
-	struct sshbuf *all = NULL, *rec = NULL;
+	struct sshbuf *all = NULL;
 	struct jeebs_envelope env;
 	const u_char *stream;
-	size_t streamlen;
+	size_t streamlen, at;
 	uint64_t out_end = ex.out_written + sshbuf_len(output);
 	int r;
 
@@ -267,13 +267,12 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 	env.in_off = ex.in_read - sshbuf_len(input);
 	env.out_off = from;
 	env.acked_off = MINIMUM(acked(), from);
-	if ((rec = sshbuf_new()) == NULL) {
-		r = SSH_ERR_ALLOC_FAIL;
-		goto out;
-	}
-	if ((r = jeebs_chain_seal(ex.chain, &env, stream, streamlen,
-	    ex.objects, rec)) != 0 ||
-	    (r = sshbuf_put_stringb(ex.backlog, rec)) != 0)
+	at = sshbuf_len(ex.backlog);
+	if ((r = sshbuf_put_u32(ex.backlog, 0)) != 0 ||
+	    (r = jeebs_chain_seal(ex.chain, &env, stream, streamlen,
+	    ex.objects, ex.backlog)) != 0 ||
+	    (r = sshbuf_poke_u32(ex.backlog, at,
+	    sshbuf_len(ex.backlog) - at - 4)) != 0)
 		goto out;
 	ex.in_recorded = env.in_off;
 	ex.out_recorded = out_end;
@@ -286,7 +285,6 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 	flush();
  out:
 	sshbuf_free(all);
-	sshbuf_free(rec);
 	return r;
 }
 

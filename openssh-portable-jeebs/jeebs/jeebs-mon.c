@@ -390,6 +390,9 @@ offer(struct ssh *ssh, struct sshbuf *m, const int *fds, int nfds)
 	if ((r = jeebs_recovery_verify(blob, bloblen, jeebs_own_key, ssh,
 	    time(NULL), &pub)) != 0)
 		goto out;
+	if (strcmp(pub.fork_version, JEEBS_FORK_VERSION) != 0)
+		logit("jeebs: standby %.100s runs %.100s, this host %s",
+		    pub.host, pub.fork_version, JEEBS_FORK_VERSION);
 	what = "root record";
 	if ((key = jeebs_signing_key(&signer_ctx)) == NULL) {
 		r = SSH_ERR_KEY_NOT_FOUND;
