@@ -60,7 +60,7 @@ struct Config {
 	std::string host;
 	std::string run_dir = "/run/jeebs";
 	std::string state_dir = "/var/lib/jeebs";
-	std::string key_file = "/etc/jeebs/jeebsd.key";
+	std::string key_file = "/etc/jeebs/key";
 	std::string user = "_jeebs";
 	bool preferred = false;
 	InputCommit input_commit = InputCommit::tap;

@@ -136,7 +136,7 @@ HeartbeatIo::Impl::send_all()
 	Duration limit = std::max<Duration>(config.timing.detect,
 	    std::chrono::milliseconds(250));
 
-	if (!has_say || now.time_since_epoch().count() - loop_alive >
+	if (!has_say || saying.mute || now.time_since_epoch().count() - loop_alive >
 	    limit.count())
 		return;
 	Heartbeat h;

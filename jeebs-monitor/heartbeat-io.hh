@@ -24,6 +24,7 @@ struct HeartbeatSay {
 	uint8_t flags = 0;
 	uint64_t epoch = 0;
 	bool granting = false;	// grant the lease of whom we echo
+	bool mute = false;	// send nothing: this jeebsd is about to end
 	Time lease_until{};	// protected until then, stalled afterwards
 };
 

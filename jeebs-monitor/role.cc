@@ -10,6 +10,10 @@ namespace {
 
 // Between two looks at the LAN.
 constexpr Duration retry_after = std::chrono::seconds(1);
+// After a takeover that failed.
+constexpr Duration retry_takeover = std::chrono::milliseconds(100);
+// What a takeover needs from its start to the VIP, with room.
+constexpr Duration last_moment = std::chrono::milliseconds(300);
 
 bool
 searching(RoleState s)
@@ -395,6 +399,14 @@ Role::link(bool up, Time now)
 	return {};
 }
 
+// Its kernel has silenced it, and its sshd sends nothing that isn't committed:
+// when jeebsd doesn't come back in time, its sessions are better off here.
+Time
+Role::process_deadline() const
+{
+	return promise_.take_by() - last_moment;
+}
+
 Actions
 Role::health(PeerHealth h, Time now)
 {
@@ -418,16 +430,21 @@ Role::health(PeerHealth h, Time now)
 		}
 		break;
 	case RoleState::standby_suspecting:
-		if (h == PeerHealth::dead) {
-			std::string why = fmt::format("{} is silent on all "
-			    "paths", peer_name_);
+		if (deadline_ != time_never && now < deadline_)
+			break;	// a takeover has just failed
+		if (h == PeerHealth::dead || (h == PeerHealth::process_failed &&
+		    now >= process_deadline())) {
+			std::string why = h == PeerHealth::dead ?
+			    fmt::format("{} is silent on all paths",
+			    peer_name_) : fmt::format("{}'s jeebsd hasn't "
+			    "come back", peer_name_);
 			enter(RoleState::taking_over, why, out);
 			out.push_back({ActionKind::take_over, epoch_ + 1, {},
 			    why});
 		} else if (h == PeerHealth::process_failed && news) {
 			say(fmt::format("{}'s jeebsd is gone, its sshd "
-			    "answers: no host failure, no takeover; start "
-			    "jeebsd there", peer_name_), out);
+			    "answers: no host failure, waiting for it to "
+			    "come back", peer_name_), out);
 		} else if (h == PeerHealth::isolated && news) {
 			say("no heartbeat path has carrier: it is this host "
 			    "that is cut off, no takeover", out);
@@ -645,6 +662,7 @@ Role::took_over(bool ok, Time now)
 	} else {
 		enter(RoleState::standby_suspecting, "the takeover failed, "
 		    "will try again", out);
+		deadline_ = now + retry_takeover;
 	}
 	return out;
 }
@@ -699,9 +717,12 @@ Role::next() const
 		if (!link_up_ && !asked_release_)
 			t = std::min(t, link_down_at_ + alone_after_);
 	}
-	if (armed(state_))
+	if (armed(state_)) {
 		t = std::min(t, promise_.take_by() +
 		    std::chrono::nanoseconds(1));
+		if (health_ == PeerHealth::process_failed)
+			t = std::min(t, process_deadline());
+	}
 	return t;
 }
 

@@ -119,6 +119,7 @@ private:
 	void disarm(const std::string &why, Actions &);
 	bool peer_wins() const;
 	bool fresh(Time now) const;
+	Time process_deadline() const;
 
 	void heard_searching(Time now, Actions &);
 	void heard_serving(bool restarted, Time now, Actions &);

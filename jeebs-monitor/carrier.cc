@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: ISC
+#include "carrier.hh"
+
+#include <ifaddrs.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include "flow.hh"
+#include "unique_fd.hh"
+
+namespace jeebs {
+
+using boost::asio::posix::stream_descriptor;
+
+struct CarrierWatch::Impl : std::enable_shared_from_this<Impl> {
+	Impl(boost::asio::io_context &io, std::vector<std::string> a,
+	    Callback cb)
+	    : socket(io), addresses(std::move(a)), callback(std::move(cb)) {}
+
+	void find();
+	void wait();
+	void read();
+
+	stream_descriptor socket;
+	std::vector<std::string> addresses;
+	std::vector<unsigned> indices;	// interface of each, 0: unknown
+	Callback callback;
+};
+
+void
+CarrierWatch::Impl::find()
+{
+	ifaddrs *all = nullptr;
+
+	indices.assign(addresses.size(), 0);
+	if (getifaddrs(&all) == -1)
+		return;
+	for (ifaddrs *i = all; i != nullptr; i = i->ifa_next) {
+		if (i->ifa_addr == nullptr)
+			continue;
+		std::string text;
+		if (i->ifa_addr->sa_family == AF_INET) {
+			auto *a = reinterpret_cast<sockaddr_in *>(i->ifa_addr);
+			text = IpAddr::from_bytes({reinterpret_cast<uint8_t *>(
+			    &a->sin_addr), 4}).to_string();
+		} else if (i->ifa_addr->sa_family == AF_INET6) {
+			auto *a = reinterpret_cast<sockaddr_in6 *>(
+			    i->ifa_addr);
+			text = IpAddr::from_bytes({reinterpret_cast<uint8_t *>(
+			    &a->sin6_addr), 16}).to_string();
+		}
+		for (size_t n = 0; n < addresses.size(); n++)
+			if (addresses[n] == text)
+				indices[n] = if_nametoindex(i->ifa_name);
+	}
+	freeifaddrs(all);
+}
+
+void
+CarrierWatch::Impl::wait()
+{
+	socket.async_wait(stream_descriptor::wait_read,
+	    [w = weak_from_this()](boost::system::error_code ec) {
+		auto self = w.lock();
+		if (!self || ec)
+			return;
+		self->read();
+		self->wait();
+	});
+}
+
+void
+CarrierWatch::Impl::read()
+{
+	alignas(nlmsghdr) char buf[32768];
+
+	for (;;) {
+		ssize_t n = ::recv(socket.native_handle(), buf, sizeof(buf),
+		    MSG_DONTWAIT);
+		if (n <= 0)
+			return;
+		auto len = static_cast<size_t>(n);
+		for (auto *h = reinterpret_cast<nlmsghdr *>(buf);
+		    NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
+			if (h->nlmsg_type != RTM_NEWLINK)
+				continue;
+			auto *info = static_cast<ifinfomsg *>(NLMSG_DATA(h));
+			for (size_t i = 0; i < indices.size(); i++)
+				if (indices[i] != 0 && indices[i] ==
+				    static_cast<unsigned>(info->ifi_index))
+					callback(i, (info->ifi_flags &
+					    IFF_RUNNING) != 0);
+		}
+	}
+}
+
+CarrierWatch::CarrierWatch(boost::asio::io_context &io,
+    std::vector<std::string> addresses, Callback callback)
+    : impl_(std::make_shared<Impl>(io, std::move(addresses),
+      std::move(callback)))
+{
+}
+
+CarrierWatch::~CarrierWatch()
+{
+	boost::system::error_code ignored;
+	impl_->socket.close(ignored);
+}
+
+Result<void>
+CarrierWatch::start()
+{
+	UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC |
+	    SOCK_NONBLOCK, NETLINK_ROUTE));
+	sockaddr_nl sa{};
+	sa.nl_family = AF_NETLINK;
+	sa.nl_groups = RTMGRP_LINK;
+	if (!fd || bind(fd.get(), reinterpret_cast<sockaddr *>(&sa),
+	    sizeof(sa)) == -1)
+		return fail_errno("carrier watch");
+	impl_->find();
+	impl_->socket.assign(fd.release());
+	impl_->wait();
+	return {};
+}
+
+} // namespace jeebs

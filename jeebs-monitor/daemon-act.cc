@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: ISC
+// The Daemon's hands: what each action of the Role does.
+#include "daemon.hh"
+
+#include <boost/asio/post.hpp>
+
+#include "log.hh"
+
+namespace jeebs {
+
+using boost::system::error_code;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds probe_wait(250);
+
+void
+complain(const char *what, const Result<void> &r)
+{
+	if (!r)
+		log::error("{}: {}", what, r.error().what);
+}
+
+} // namespace
+
+// An action may have events as its consequence, whose actions come after all
+// that are to be done already.
+void
+Daemon::perform(Actions actions)
+{
+	for (Action &a : actions)
+		actions_.push_back(std::move(a));
+	if (acting_)
+		return;
+	acting_ = true;
+	while (!actions_.empty()) {
+		Action a = std::move(actions_.front());
+		actions_.pop_front();
+		act(a);
+	}
+	acting_ = false;
+	sync();
+}
+
+void
+Daemon::act(const Action &a)
+{
+	switch (a.kind) {
+	case ActionKind::set_epoch:
+		save_epoch(a.epoch);
+		break;
+	case ActionKind::block:
+		complain("firewall", net_.block());
+		break;
+	case ActionKind::serve_alone:
+		offering_ = false;
+		complain("VIP", net_.vips_up());
+		complain("firewall", net_.no_lease_needed());
+		net_.announce();
+		// Whoever waits for a standby of an earlier jeebsd: there is
+		// none.
+		export_.standby_lost_with_evidence(a.why);
+		break;
+	case ActionKind::serve_leased:
+		complain("VIP", net_.vips_up());
+		set_lease();
+		if (!net_.announcing())
+			net_.announce();
+		break;
+	case ActionKind::refresh:
+		set_lease();
+		break;
+	case ActionKind::protect:
+		offering_ = true;
+		offer();
+		break;
+	case ActionKind::detach:
+		offering_ = false;
+		export_.standby_lost_with_evidence(a.why);
+		break;
+	case ActionKind::retire:
+		offering_ = false;
+		takeover_.cancel();
+		export_.retire();
+		net_.vips_down();
+		break;
+	case ActionKind::clear_store:
+		clear_store(a.why);
+		break;
+	case ActionKind::join:
+		complain("tap", net_.tap_start());
+		send_key();
+		break;
+	case ActionKind::probe:
+		net_.probe(probe_wait, [this](auto by) {
+			perform(role_.probed(by, BootClock::now()));
+			evaluate(BootClock::now());
+		});
+		break;
+	case ActionKind::fence: {
+		auto c = Command::start(io_, config_.fence,
+		    config_.fence_timeout, [this](Result<int> status) {
+			perform(role_.fenced(status && *status == 0,
+			    BootClock::now()));
+		});
+		if (c) {
+			fence_ = std::move(*c);
+			break;
+		}
+		log::error("fence: {}", c.error().what);
+		boost::asio::post(io_, [this] {
+			perform(role_.fenced(false, BootClock::now()));
+		});
+		break;
+	}
+	case ActionKind::prepare:
+		takeover_.prepare();
+		ask_service();
+		break;
+	case ActionKind::unprepare:
+		takeover_.unprepare();
+		break;
+	case ActionKind::take_over:
+		// No grant and no commit from here on.
+		sync();
+		dropping_link_ = true;
+		link_.drop("taking over");
+		dropping_link_ = false;
+		if (role_.state() == RoleState::taking_over)
+			takeover_.start(detector_.last_heard());
+		break;
+	case ActionKind::abort:
+		takeover_.cancel();
+		break;
+	case ActionKind::log:
+		log::info("{}", a.why);
+		break;
+	}
+}
+
+void
+Daemon::save_epoch(uint64_t epoch)
+{
+	if (auto r = epoch_file_->set(epoch); !r) {
+		log::error("{}: going on with epoch {} from memory, make room "
+		    "there", r.error().what, epoch);
+		next_epoch_try_ = BootClock::now() + std::chrono::seconds(1);
+	}
+}
+
+void
+Daemon::set_lease()
+{
+	// Time has passed since the action was made, and will until the kernel
+	// has it.
+	Duration left = role_.lease_left(BootClock::now());
+	if (left == Duration::max())
+		return;
+	if (left < milliseconds(1))
+		return complain("firewall", net_.lease(Duration::zero()));
+	complain("firewall", net_.lease(left));
+	if (role_.lease_left(BootClock::now()) == Duration::zero())
+		complain("firewall", net_.lease(Duration::zero()));
+}
+
+void
+Daemon::clear_store(const std::string &why)
+{
+	takeover_.unprepare();
+	tap_.clear();
+	if (store_.size() == 0)
+		return;
+	log::info("the records of {} sessions are void: {}", store_.size(),
+	    why);
+	store_.clear();
+	// The primary goes on as if we had them: a new link makes it begin
+	// anew.
+	dropping_link_ = true;
+	link_.drop("the records here are void");
+	dropping_link_ = false;
+}
+
+void
+Daemon::sync()
+{
+	HeartbeatSay say;
+
+	say.state = role_.state();
+	say.flags = role_.flags();
+	say.epoch = role_.epoch();
+	say.granting = role_.granting() && !said_.mute;
+	say.lease_until = role_.lease_until();
+	say.mute = said_.mute;
+	auto grant = heartbeat_.say(say);
+	if (grant.received != Time{})
+		role_.granted(grant.received, grant.lease);
+
+	PeerRole coarse = is_primary(say.state) ? PeerRole::primary :
+	    say.state == RoleState::standby_ready ||
+	    say.state == RoleState::standby_suspecting ? PeerRole::standby :
+	    PeerRole::joining;
+	bool news = coarse != said_role_ || say.epoch != said_.epoch;
+	said_ = say;
+	said_role_ = coarse;
+	PeerHello hello;
+	hello.host = config_.host;
+	hello.version = JEEBS_FORK_VERSION;
+	hello.instance = instance_;
+	hello.epoch = say.epoch;
+	hello.role = coarse;
+	link_.set_hello(std::move(hello));
+	if (news && link_.is_up()) {
+		Buffer b = link_.buffer();
+		put_role(b, say.epoch, coarse);
+		(void)link_.send(std::move(b));
+	}
+}
+
+} // namespace jeebs

@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: ISC
+#include "daemon.hh"
+
+#include <sys/random.h>
+
+#include <stdexcept>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+
+#include "jeebs-wire.h"
+#include "log.hh"
+
+namespace jeebs {
+
+using boost::system::error_code;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds tick_period(20);
+constexpr milliseconds service_wait(400);
+constexpr milliseconds stop_wait(600);
+constexpr char heartbeat_label[] = "EXPORTER-jeebs-heartbeat";
+
+uint64_t
+random_number()
+{
+	uint64_t n = 0;
+	if (getentropy(&n, sizeof(n)) == -1)
+		throw std::runtime_error("getentropy failed");
+	return n;
+}
+
+LinkOptions
+link_options(const Config &c)
+{
+	namespace ip = boost::asio::ip;
+	LinkOptions o;
+	auto peer = ip::make_address(c.peer.address);
+
+	o.peer = {peer, c.peer.port};
+	o.listen = {peer.is_v6() ? ip::tcp::v6() : ip::tcp::v4(),
+	    c.peer.port};
+	o.connects = link_connects(c.host, c.peer.name);
+	o.peer_name = c.peer.name;
+	o.peer_pin = c.peer.public_key;
+	return o;
+}
+
+std::vector<std::string>
+local_addresses(const Config &c)
+{
+	std::vector<std::string> v;
+	for (const auto &h : c.heartbeats)
+		v.push_back(h.local);
+	return v;
+}
+
+// Did the peer's kernel end the connection, while its process said nothing?
+bool
+closed_by_kernel(const std::string &reason)
+{
+	return reason.find("closed the connection") != std::string::npos ||
+	    reason.find("reset by peer") != std::string::npos;
+}
+
+} // namespace
+
+Daemon::Daemon(boost::asio::io_context &io, const Config &config,
+    const LinkKey &key)
+    : io_(io), config_(config), instance_(random_number()), role_(config),
+      detector_(config.timing, config.heartbeats.size()),
+      net_(io, config, [this](auto p) { tapped(p); }),
+      restorer_(make_repair_restorer()),
+      link_(io, key, link_options(config), link_handlers()),
+      replica_(store_, link_, {[this](const StoredSession &s) {
+		tap_.add(s.flow, s.tcp.snd_base, s.tcp.rcv_base, s.out_end,
+		    s.in_off);
+	}, [this](const Flow &f) { tap_.remove(f); }}),
+      export_(io, config.export_socket(), link_, export_handlers()),
+      adopt_(io, config.adopt_socket(), {[this](std::string k) {
+		own_key(k);
+	}, [] {}}),
+      takeover_({io, config, net_, store_, tap_, adopt_, *restorer_,
+	  injector_, ack_probe_}, takeover_hooks()),
+      heartbeat_(io, config, instance_, [this](const HeartbeatHeard &h) {
+		heard(h);
+	}),
+      service_(io, config.peer.address, config.service_port),
+      carrier_(io, local_addresses(config), [this](size_t i, bool up) {
+		detector_.carrier(i, up);
+		evaluate(BootClock::now());
+	}),
+      ctl_(io, config.ctl_socket(), [this](const auto &words)
+	  -> Result<std::string> {
+		if (words.size() == 1 && words[0] == "status")
+			return status();
+		return fail("unknown request");
+	}),
+      timer_(io), tap_timer_(io), stop_timer_(io)
+{
+}
+
+Daemon::~Daemon() = default;
+
+Result<void>
+Daemon::prepare()
+{
+	if (auto r = injector_.prepare(); !r)
+		return r;
+	return ack_probe_.open();
+}
+
+Result<void>
+Daemon::start()
+{
+	auto epoch = EpochFile::open(config_.epoch_file());
+	if (!epoch)
+		return tl::unexpected(epoch.error());
+	epoch_file_ = std::move(*epoch);
+	auto vip_here = net_.any_vip_here();
+	if (!vip_here)
+		return tl::unexpected(vip_here.error());
+	Result<void> r = net_.open();
+	if (r)
+		r = heartbeat_.start();
+	if (r)
+		r = carrier_.start();
+	if (!r)
+		return r;
+	Time now = BootClock::now();
+	last_tick_ = now;
+	perform(role_.start(epoch_file_->value(), *vip_here, now));
+	sync();
+	if (r = link_.start(); !r)
+		return r;
+	if (r = export_.start(); !r)
+		return r;
+	if (r = ctl_.start(); !r)
+		return r;
+	adopt_.start();
+	tick();
+	return {};
+}
+
+bool
+Daemon::is_standby() const
+{
+	RoleState s = role_.state();
+	return s == RoleState::standby_joining ||
+	    s == RoleState::standby_ready ||
+	    s == RoleState::standby_suspecting;
+}
+
+Link::Handlers
+Daemon::link_handlers()
+{
+	Link::Handlers h;
+	h.up = [this](const PeerHello &p) { link_up(p); };
+	h.down = [this](const std::string &why) { link_down(why); };
+	h.frame = [this](const FrameView &f) { return link_frame(f); };
+	h.batch_end = [this] { replica_.flush(); };
+	return h;
+}
+
+ExportServer::Handlers
+Daemon::export_handlers()
+{
+	ExportServer::Handlers h;
+	h.wanted = [this](const Flow &f) { return net_.is_vip(f.local); };
+	h.opened = [this](const SessionInfo &i) { session_opened(i); };
+	h.closed = [this](const SessionInfo &i) {
+		net_.unprotect(i.flow);
+		takeover_.forget(i.flow);
+	};
+	return h;
+}
+
+Takeover::Hooks
+Daemon::takeover_hooks()
+{
+	Takeover::Hooks h;
+	h.silent_after = [this] { return role_.silent_after(); };
+	h.take_by = [this] { return role_.take_by(); };
+	h.commit = [this](bool fence_ok) -> std::optional<uint64_t> {
+		Actions actions;
+		bool go = role_.commit(fence_ok, BootClock::now(), actions);
+		perform(std::move(actions));
+		return go ? std::optional(role_.epoch()) : std::nullopt;
+	};
+	h.taken = [this](Result<void> r) {
+		perform(role_.took_over(r.has_value(), BootClock::now()));
+	};
+	h.finished = [this] {
+		const TakeoverReport *t = takeover_.report();
+		log::info("takeover done: {} of {} sessions adopted, {:.0f} "
+		    "ms after the last heartbeat", t->adopted, t->sessions,
+		    to_ms(BootClock::now() - t->last_heard));
+		store_.clear();
+		// The gap watches still want to see the clients' packets.
+		tap_timer_.expires_after(2 * config_.timing.gap_timeout);
+		tap_timer_.async_wait([this](error_code ec) {
+			if (ec || !role_.serving())
+				return;
+			net_.tap_stop();
+			tap_.clear();
+		});
+	};
+	return h;
+}
+
+void
+Daemon::heard(const HeartbeatHeard &h)
+{
+	const Heartbeat &b = h.beat;
+	PeerReport r;
+
+	r.state = b.state;
+	r.flags = b.flags;
+	r.instance = b.instance;
+	r.epoch = b.epoch;
+	r.lease = milliseconds(b.lease_ms);
+	r.alone = milliseconds(b.alone_ms);
+	if (b.echo_counter != 0)
+		r.echoed = Time(Duration(static_cast<int64_t>(b.echo_sent)));
+	detector_.heard(h.path, h.received);
+	Time now = BootClock::now();
+	perform(role_.heartbeat(r, now));
+	if (stopped_ && role_.peer() && (r.state == RoleState::starting ||
+	    r.state == RoleState::probing))
+		finish_stop(true);
+}
+
+void
+Daemon::link_up(const PeerHello &p)
+{
+	log::info("link: up, {} {}", p.host, log::printable(p.version));
+	if (p.version != JEEBS_FORK_VERSION)
+		log::warning("{} runs {}, this host {}: install the same "
+		    "version on both; sessions whose records the other can't "
+		    "read aren't protected", p.host,
+		    log::printable(p.version), JEEBS_FORK_VERSION);
+	peer_resigned_ = false;
+	auto key = link_.exporter(heartbeat_label);
+	if (!key) {
+		log::error("link: {}", key.error().what);
+		return;
+	}
+	heartbeat_.set_key(*key);
+	perform(role_.link(true, BootClock::now()));
+	send_key();
+}
+
+void
+Daemon::link_down(const std::string &reason)
+{
+	Time now = BootClock::now();
+
+	peer_key_.clear();
+	export_.link_down();
+	replica_.link_down();
+	if (!dropping_link_ && !peer_resigned_ && closed_by_kernel(reason)) {
+		detector_.link_closed(now);
+		ask_service();
+	}
+	perform(role_.link(false, now));
+	evaluate(now);
+}
+
+Result<void>
+Daemon::link_frame(const FrameView &f)
+{
+	switch (f.type) {
+	case FrameType::key: {
+		auto k = get_key(f.payload);
+		if (!k)
+			return tl::unexpected(k.error());
+		peer_key_.assign(reinterpret_cast<const char *>(k->data()),
+		    k->size());
+		offer();
+		return {};
+	}
+	case FrameType::open:
+	case FrameType::record:
+	case FrameType::tcp:
+	case FrameType::close:
+		// Nothing may be added to what is being adopted, and nothing
+		// committed by one who serves.
+		if (!is_standby())
+			return fail("records for a host that isn't standby");
+		return replica_.frame(f);
+	case FrameType::commit:
+	case FrameType::closed:
+	case FrameType::drop:
+		return export_.frame(f);
+	case FrameType::resign: {
+		auto r = get_resign(f.payload);
+		if (!r)
+			return tl::unexpected(r.error());
+		log::info("{} resigns: {}", config_.peer.name,
+		    log::printable(r->text));
+		peer_resigned_ = true;
+		if (r->epoch == role_.epoch())
+			perform(role_.resigned(BootClock::now()));
+		return {};
+	}
+	case FrameType::role: {
+		// For humans: heartbeats, which can't wait in a queue, decide.
+		auto r = get_role(f.payload);
+		if (!r)
+			return tl::unexpected(r.error());
+		log::debug("{} is {}, epoch {}", config_.peer.name,
+		    to_string(r->role), r->epoch);
+		return {};
+	}
+	default:
+		return fail("unexpected frame");
+	}
+}
+
+void
+Daemon::tapped(std::span<const uint8_t> packet)
+{
+	auto s = Segment::parse(packet);
+	if (!s)
+		return;
+	if (s->destination_port() != config_.service_port ||
+	    !net_.is_vip(s->destination())) {
+		tap_.server(*s);
+		return;
+	}
+	auto ack = tap_.client(*s);
+	if (role_.serving())
+		return;
+	if (ack)
+		if (auto found = store_.find(s->flow_to_local()))
+			store_.acked(found->sid, *ack);
+	(void)store_.input(packet);
+}
+
+void
+Daemon::own_key(const std::string &)
+{
+	send_key();
+}
+
+void
+Daemon::send_key()
+{
+	if (!is_standby() || !link_.is_up() || adopt_.key().empty())
+		return;
+	const std::string &k = adopt_.key();
+	Buffer b = link_.buffer();
+	put_key(b, {reinterpret_cast<const uint8_t *>(k.data()), k.size()});
+	(void)link_.send(std::move(b));
+}
+
+void
+Daemon::offer()
+{
+	if (offering_ && role_.serving() && !peer_key_.empty())
+		export_.standby_up(peer_key_, role_.epoch());
+}
+
+void
+Daemon::session_opened(const SessionInfo &i)
+{
+	net_.protect(i.flow);
+	// sshd of a host that lost the VIP while no jeebsd was there to say it.
+	if (is_standby())
+		boost::asio::post(io_, [this] {
+			if (is_standby())
+				export_.retire();
+		});
+}
+
+void
+Daemon::ask_service()
+{
+	service_.ask(service_wait, [this] {
+		Time now = BootClock::now();
+		detector_.service_answered(now);
+		evaluate(now);
+	});
+}
+
+void
+Daemon::tick()
+{
+	Time now = BootClock::now();
+
+	heartbeat_.alive(now);
+	Duration gap = now - last_tick_;
+	last_tick_ = now;
+	if (gap > config_.timing.suspect) {
+		heartbeat_.drain();
+		detector_.clock_gap(now);
+		perform(role_.clock_gap(gap, now));
+	}
+	if (role_.state() == RoleState::standby_suspecting)
+		ask_service();
+	if (epoch_file_->pending() && now >= next_epoch_try_)
+		save_epoch(epoch_file_->value());
+	evaluate(now);
+}
+
+void
+Daemon::evaluate(Time now)
+{
+	heartbeat_.drain();
+	perform(role_.health(detector_.health(now), now));
+	if (role_.next() <= now)
+		perform(role_.tick(now));
+	arm(now);
+}
+
+void
+Daemon::arm(Time now)
+{
+	Time at = std::min({last_tick_ + tick_period, role_.next(),
+	    detector_.next(now)});
+
+	timer_.expires_after(std::max<Duration>(at - now,
+	    std::chrono::microseconds(100)));
+	timer_.async_wait([this](error_code ec) {
+		if (ec)
+			return;
+		Time t = BootClock::now();
+		if (t - last_tick_ >= tick_period)
+			tick();
+		else
+			evaluate(t);
+	});
+}
+
+void
+Daemon::stop(std::function<void()> done)
+{
+	if (stopped_)
+		return;
+	stopped_ = std::move(done);
+	bool standby_may_hold = role_.state() == RoleState::primary_protected ||
+	    role_.state() == RoleState::primary_stalled;
+	log::info("stopping, {}", to_string(role_.state()));
+	takeover_.cancel();
+	if (link_.is_up()) {
+		Buffer b = link_.buffer();
+		put_resign(b, role_.epoch(), "jeebsd stops");
+		(void)link_.send(std::move(b));
+	}
+	said_.mute = true;
+	said_.granting = false;
+	(void)heartbeat_.say(said_);
+	// What a standby holds it must have dropped before this host may go on
+	// without a lease.
+	if (!standby_may_hold || !link_.is_up())
+		return finish_stop(!standby_may_hold);
+	stop_timer_.expires_after(stop_wait);
+	stop_timer_.async_wait([this](error_code ec) {
+		if (!ec)
+			finish_stop(false);
+	});
+}
+
+void
+Daemon::finish_stop(bool unlock)
+{
+	if (!stopped_)
+		return;
+	auto done = std::exchange(stopped_, nullptr);
+	stop_timer_.cancel();
+	timer_.cancel();
+	bool serving = role_.serving();
+	if (serving && unlock) {
+		export_.standby_lost_with_evidence("jeebsd stops");
+		net_.close(true);
+	} else if (serving) {
+		log::warning("the standby didn't say that it let go: the VIP "
+		    "stays silent here, it takes over");
+	} else {
+		net_.close(false);
+	}
+	heartbeat_.stop();
+	// One more round, so that what was queued leaves.
+	stop_timer_.expires_after(milliseconds(50));
+	stop_timer_.async_wait([this, done](error_code) {
+		link_.stop();
+		done();
+	});
+}
+
+} // namespace jeebs

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: ISC
+// jeebsd of one host: owns the parts, feeds their events to the Role, does the
+// Role's actions. Decides nothing itself.
+// Owner: main; one io_context thread (the heartbeat's thread aside).
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "ack-probe.hh"
+#include "adopt-client.hh"
+#include "carrier.hh"
+#include "clock.hh"
+#include "command.hh"
+#include "config.hh"
+#include "ctl.hh"
+#include "detector.hh"
+#include "epoch-file.hh"
+#include "export.hh"
+#include "heartbeat-io.hh"
+#include "inject.hh"
+#include "key.hh"
+#include "link.hh"
+#include "replica.hh"
+#include "role.hh"
+#include "service-net.hh"
+#include "service-probe.hh"
+#include "store.hh"
+#include "takeover.hh"
+#include "tapinput.hh"
+#include "tcp-restore.hh"
+
+namespace jeebs {
+
+class Daemon {
+public:
+	Daemon(boost::asio::io_context &, const Config &, const LinkKey &);
+	~Daemon();
+	Daemon(const Daemon &) = delete;
+	Daemon &operator=(const Daemon &) = delete;
+
+	// What needs root, before privileges are dropped.
+	[[nodiscard]] Result<void> prepare();
+	[[nodiscard]] Result<void> start();
+	// Ends on purpose: a standby resigns, a primary leaves its host serving
+	// without protection. Calls done when it may exit.
+	void stop(std::function<void()> done);
+
+	// One line of JSON.
+	std::string status() const;
+
+private:
+	Link::Handlers link_handlers();
+	ExportServer::Handlers export_handlers();
+	Takeover::Hooks takeover_hooks();
+
+	void heard(const HeartbeatHeard &);
+	void link_up(const PeerHello &);
+	void link_down(const std::string &reason);
+	Result<void> link_frame(const FrameView &);
+	void tapped(std::span<const uint8_t> packet);
+	void own_key(const std::string &key);
+	void session_opened(const SessionInfo &);
+
+	void perform(Actions);
+	void act(const Action &);
+	void sync();		// tell the peer what we are now
+	void save_epoch(uint64_t);
+	void set_lease();
+	void offer();		// if there is a key and it is time
+	void send_key();
+	void clear_store(const std::string &why);
+	void ask_service();
+
+	void tick();
+	void evaluate(Time now);
+	void arm(Time now);
+	void finish_stop(bool unlock);
+	bool is_standby() const;
+
+	boost::asio::io_context &io_;
+	const Config &config_;
+	uint64_t instance_;
+	Role role_;
+	Detector detector_;
+	std::optional<EpochFile> epoch_file_;
+	Store store_;
+	TapInput tap_;
+	ServiceNet net_;
+	Injector injector_;
+	AckProbe ack_probe_;
+	std::unique_ptr<TcpRestorer> restorer_;
+	Link link_;
+	Replica replica_;
+	ExportServer export_;
+	AdoptClient adopt_;
+	Takeover takeover_;
+	HeartbeatIo heartbeat_;
+	ServiceProbe service_;
+	CarrierWatch carrier_;
+	CtlServer ctl_;
+	std::unique_ptr<Command> fence_;
+
+	boost::asio::steady_timer timer_, tap_timer_, stop_timer_;
+	Time last_tick_{};
+	Time next_epoch_try_{};
+	std::deque<Action> actions_;
+	bool acting_ = false;
+	HeartbeatSay said_;
+	PeerRole said_role_ = PeerRole::joining;
+	std::string peer_key_;	// the standby's recovery key, "" while none
+	bool offering_ = false;	// under a lease: sessions may be offered
+	bool dropping_link_ = false;	// it is us who close it
+	bool peer_resigned_ = false;
+	std::function<void()> stopped_;
+};
+
+} // namespace jeebs

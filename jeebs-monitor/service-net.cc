@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: ISC
+#include "service-net.hh"
+
+#include <algorithm>
+
+#include <boost/asio/post.hpp>
+
+#include "log.hh"
+
+namespace jeebs {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// After a takeover some hosts take a claim for a mistake and look again; a
+// switch may still be learning.
+constexpr milliseconds announce_pauses[] = {
+	milliseconds(50), milliseconds(200), milliseconds(750),
+	milliseconds(2000), milliseconds(5000)
+};
+constexpr uint16_t first_queue = 74;
+
+void
+keep_first(Result<void> &result, Result<void> r)
+{
+	if (result && !r)
+		result = std::move(r);
+}
+
+milliseconds
+whole_ms(Duration d)
+{
+	// Rounded down: a lease never gets longer.
+	return std::chrono::duration_cast<milliseconds>(d);
+}
+
+} // namespace
+
+ServiceNet::ServiceNet(boost::asio::io_context &io, const Config &c,
+    PacketCallback tapped)
+    : io_(io), announce_timer_(io)
+{
+	for (const VipConfig &v : c.vips) {
+		auto it = std::find_if(ports_.begin(), ports_.end(),
+		    [&v](const Port &p) { return p.interface == v.interface; });
+		if (it == ports_.end()) {
+			ports_.push_back({v.interface, {}, {}, {}, {}, {}});
+			it = std::prev(ports_.end());
+		}
+		IpAddr addr = IpAddr::parse(v.address).value();
+		it->vips.push_back({addr, static_cast<uint8_t>(
+		    addr.bytes().size() * 8), v.interface});
+	}
+	uint16_t queue = first_queue;
+	for (Port &p : ports_) {
+		std::vector<IpAddr> addrs;
+		for (const Vip &v : p.vips)
+			addrs.push_back(v.addr);
+		p.firewall = std::make_unique<Firewall>(
+		    FirewallConfig{p.interface, addrs});
+		p.announcer = std::make_unique<Announcer>(io, p.interface);
+		HoldConfig h;
+		h.interface = p.interface;
+		h.queue_number = queue++;
+		p.hold = std::make_unique<Hold>(io, h);
+		TapConfig t;
+		t.interface = p.interface;
+		t.vips = addrs;
+		t.port = c.service_port;
+		p.tap = std::make_unique<Tap>(io, t, tapped);
+	}
+}
+
+Result<void>
+ServiceNet::open()
+{
+	for (Port &p : ports_) {
+		if (auto r = p.firewall->install(true); !r)
+			return fail("firewall of " + p.interface + ": " +
+			    r.error().what, r.error().errnum);
+		if (auto r = p.announcer->open(); !r)
+			return fail("vip.interface " + p.interface + ": " +
+			    r.error().what, r.error().errnum);
+		std::vector<IpAddr> addrs;
+		for (const Vip &v : p.vips)
+			addrs.push_back(v.addr);
+		p.announcer->watch(addrs, [this](const IpAddr &a, MacAddr m) {
+			claimed(a, m);
+		});
+		if (auto r = p.hold->install(); !r)
+			return fail("hold on " + p.interface + ": " +
+			    r.error().what, r.error().errnum);
+		log::debug("{}: hold by {}", p.interface, p.hold->backend());
+	}
+	return {};
+}
+
+void
+ServiceNet::close(bool serve)
+{
+	announcing_ = false;
+	announce_timer_.cancel();
+	tap_stop();
+	for (Port &p : ports_) {
+		if (!serve)
+			for (const Vip &v : p.vips)
+				(void)vip_del(v);
+		for (auto r : { p.hold->remove(), p.firewall->remove() })
+			if (!r)
+				log::warning("{}: {}", p.interface,
+				    r.error().what);
+		p.announcer->close();
+	}
+}
+
+Result<void>
+ServiceNet::block()
+{
+	Result<void> result;
+	announcing_ = false;
+	announce_timer_.cancel();
+	for (Port &p : ports_)
+		keep_first(result, p.firewall->drop_all_from_vip());
+	return result;
+}
+
+Result<void>
+ServiceNet::lease(Duration remaining)
+{
+	Result<void> result;
+	for (Port &p : ports_)
+		keep_first(result, p.firewall->refresh(whole_ms(remaining)));
+	return result;
+}
+
+Result<void>
+ServiceNet::no_lease_needed()
+{
+	Result<void> result;
+	for (Port &p : ports_)
+		keep_first(result, p.firewall->unlimited());
+	return result;
+}
+
+void
+ServiceNet::protect(const Flow &f)
+{
+	Port *p = port_of(f.local);
+	if (p == nullptr)
+		return;
+	if (auto r = p->firewall->protect({&f, 1}); !r)
+		log::error("{}: FIN and RST of a dying sshd could pass: {}",
+		    f.to_string(), r.error().what);
+}
+
+void
+ServiceNet::unprotect(const Flow &f)
+{
+	Port *p = port_of(f.local);
+	if (p == nullptr)
+		return;
+	if (auto r = p->firewall->unprotect({&f, 1}); !r)
+		log::error("{}: it can't say goodbye: {}", f.to_string(),
+		    r.error().what);
+}
+
+Result<bool>
+ServiceNet::any_vip_here() const
+{
+	for (const Port &p : ports_)
+		for (const Vip &v : p.vips) {
+			auto here = vip_present(v);
+			if (!here)
+				return tl::unexpected(here.error());
+			if (*here)
+				return true;
+		}
+	return false;
+}
+
+Result<void>
+ServiceNet::vips_up()
+{
+	Result<void> result;
+	for (Port &p : ports_)
+		for (const Vip &v : p.vips)
+			keep_first(result, vip_add(v));
+	return result;
+}
+
+void
+ServiceNet::vips_down()
+{
+	announcing_ = false;
+	announce_timer_.cancel();
+	for (Port &p : ports_)
+		for (const Vip &v : p.vips)
+			if (auto r = vip_del(v); !r)
+				log::error("{}: {}", v.addr.to_string(),
+				    r.error().what);
+}
+
+void
+ServiceNet::announce()
+{
+	announcing_ = true;
+	announce_round(0);
+}
+
+void
+ServiceNet::announce_round(size_t round)
+{
+	if (!announcing_)
+		return;
+	for (Port &p : ports_)
+		for (const Vip &v : p.vips)
+			if (auto r = p.announcer->announce(v.addr); !r)
+				log::warning("announcing {}: {}",
+				    v.addr.to_string(), r.error().what);
+	if (round >= std::size(announce_pauses))
+		return;
+	announce_timer_.expires_after(announce_pauses[round]);
+	announce_timer_.async_wait([this, round]
+	    (boost::system::error_code ec) {
+		if (!ec)
+			announce_round(round + 1);
+	});
+}
+
+void
+ServiceNet::claimed(const IpAddr &addr, const MacAddr &mac)
+{
+	if (!announcing_)
+		return;
+	Time now = BootClock::now();
+	// One answer a second: two hosts that both insist mustn't flood.
+	if (now - last_claim_log_ < std::chrono::seconds(1))
+		return;
+	last_claim_log_ = now;
+	log::warning("{} is claimed by {}, announcing it again",
+	    addr.to_string(), mac.to_string());
+	if (Port *p = port_of(addr))
+		(void)p->announcer->announce(addr);
+}
+
+void
+ServiceNet::probe(milliseconds wait, ProbeCallback callback)
+{
+	struct Round {
+		size_t left = 0;
+		std::optional<std::string> by;
+		ProbeCallback callback;
+	};
+	auto round = std::make_shared<Round>();
+	std::weak_ptr<bool> alive = alive_;
+
+	round->callback = std::move(callback);
+	// One more, so that it can't end before all are asked.
+	round->left = 1;
+	auto finish = [round, alive] {
+		if (--round->left == 0 && !alive.expired())
+			round->callback(round->by);
+	};
+	for (Port &p : ports_)
+		for (const Vip &v : p.vips) {
+			round->left++;
+			auto r = p.announcer->solicit(v.addr, wait,
+			    [round, finish, addr = v.addr]
+			    (std::optional<MacAddr> mac) {
+				if (mac && !round->by)
+					round->by = addr.to_string() +
+					    " is at " + mac->to_string();
+				finish();
+			});
+			if (!r) {
+				// Not knowing is no permission.
+				round->by = "can't ask for " +
+				    v.addr.to_string() + ": " +
+				    r.error().what;
+				finish();
+			}
+		}
+	boost::asio::post(io_, finish);
+}
+
+bool
+ServiceNet::is_vip(const IpAddr &a) const
+{
+	for (const Port &p : ports_)
+		for (const Vip &v : p.vips)
+			if (v.addr == a)
+				return true;
+	return false;
+}
+
+ServiceNet::Port *
+ServiceNet::port_of(const IpAddr &vip)
+{
+	for (Port &p : ports_)
+		for (const Vip &v : p.vips)
+			if (v.addr == vip)
+				return &p;
+	return nullptr;
+}
+
+std::vector<Flow>
+ServiceNet::flows_of(const Port &p, std::span<const Flow> flows) const
+{
+	std::vector<Flow> mine;
+	for (const Flow &f : flows)
+		for (const Vip &v : p.vips)
+			if (v.addr == f.local)
+				mine.push_back(f);
+	return mine;
+}
+
+Result<void>
+ServiceNet::hold(std::span<const Flow> flows)
+{
+	Result<void> result;
+	for (Port &p : ports_)
+		keep_first(result, p.hold->hold(flows_of(p, flows)));
+	return result;
+}
+
+void
+ServiceNet::release(std::span<const Flow> flows)
+{
+	for (Port &p : ports_)
+		if (auto r = p.hold->release(flows_of(p, flows)); !r)
+			log::error("{}: packets stay held: {}", p.interface,
+			    r.error().what);
+}
+
+void
+ServiceNet::drain_hold()
+{
+	for (Port &p : ports_)
+		p.hold->drain();
+}
+
+Hold::Packets
+ServiceNet::take_held(const Flow &f)
+{
+	Port *p = port_of(f.local);
+	return p == nullptr ? Hold::Packets{} : p->hold->take(f);
+}
+
+Result<void>
+ServiceNet::tap_start()
+{
+	Result<void> result;
+	if (tapping_)
+		return result;
+	for (Port &p : ports_)
+		keep_first(result, p.tap->start());
+	tapping_ = result.has_value();
+	return result;
+}
+
+void
+ServiceNet::tap_stop()
+{
+	if (!tapping_)
+		return;
+	for (Port &p : ports_)
+		p.tap->stop();
+	tapping_ = false;
+}
+
+void
+ServiceNet::tap_drain()
+{
+	if (tapping_)
+		for (Port &p : ports_)
+			p.tap->drain();
+}
+
+uint64_t
+ServiceNet::tap_dropped() const
+{
+	uint64_t n = 0;
+	for (const Port &p : ports_)
+		n += p.tap->stats().dropped;
+	return n;
+}
+
+} // namespace jeebs

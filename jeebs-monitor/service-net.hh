@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: ISC
+// The service side of the network as one thing: every interface that carries a
+// VIP with its firewall, announcer, hold and tap.
+// Owner: the daemon; event loop's thread only. An error of one interface
+// doesn't keep the others from being done; the first is returned.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "announce.hh"
+#include "clock.hh"
+#include "config.hh"
+#include "firewall.hh"
+#include "flow.hh"
+#include "hold.hh"
+#include "result.hh"
+#include "tap.hh"
+#include "vip.hh"
+
+namespace jeebs {
+
+class ServiceNet {
+public:
+	using PacketCallback = Tap::Callback;
+	// "10.0.0.100 is at 02:00:…", or nothing if nobody answered.
+	using ProbeCallback =
+	    std::function<void(std::optional<std::string> by)>;
+
+	ServiceNet(boost::asio::io_context &, const Config &,
+	    PacketCallback tapped);
+	ServiceNet(const ServiceNet &) = delete;
+	ServiceNet &operator=(const ServiceNet &) = delete;
+
+	// Opens everything, locked: nothing of a VIP leaves this host.
+	[[nodiscard]] Result<void> open();
+	// Removes the rules. With serve the VIPs stay as they are, reachable.
+	void close(bool serve);
+
+	// The firewall's part; see Firewall.
+	[[nodiscard]] Result<void> block();
+	[[nodiscard]] Result<void> lease(Duration remaining);
+	[[nodiscard]] Result<void> no_lease_needed();
+	void protect(const Flow &);
+	void unprotect(const Flow &);
+
+	[[nodiscard]] Result<bool> any_vip_here() const;
+	[[nodiscard]] Result<void> vips_up();
+	void vips_down();
+	// Now, and again a few times; stops with vips_down and block.
+	void announce();
+	bool announcing() const { return announcing_; }
+	// Asks for every VIP for this long.
+	void probe(std::chrono::milliseconds wait, ProbeCallback);
+
+	bool is_vip(const IpAddr &) const;
+
+	[[nodiscard]] Result<void> hold(std::span<const Flow>);
+	void release(std::span<const Flow>);
+	void drain_hold();
+	Hold::Packets take_held(const Flow &);
+
+	[[nodiscard]] Result<void> tap_start();
+	void tap_stop();
+	void tap_drain();
+	uint64_t tap_dropped() const;
+
+private:
+	struct Port {
+		std::string interface;
+		std::vector<Vip> vips;
+		std::unique_ptr<Firewall> firewall;
+		std::unique_ptr<Announcer> announcer;
+		std::unique_ptr<Hold> hold;
+		std::unique_ptr<Tap> tap;
+	};
+	Port *port_of(const IpAddr &vip);
+	std::vector<Flow> flows_of(const Port &, std::span<const Flow>) const;
+	void announce_round(size_t round);
+	void claimed(const IpAddr &, const MacAddr &);
+
+	boost::asio::io_context &io_;
+	std::vector<Port> ports_;
+	boost::asio::steady_timer announce_timer_;
+	bool announcing_ = false;	// the VIPs are ours to announce
+	bool tapping_ = false;
+	Time last_claim_log_{};
+	std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+} // namespace jeebs

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: ISC
+#include "tcp-progress.hh"
+
+#include <sys/socket.h>
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+
+namespace jeebs {
+
+Result<uint64_t>
+bytes_received(int fd)
+{
+	tcp_info info{};
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1)
+		return fail_errno("TCP_INFO");
+	return static_cast<uint64_t>(info.tcpi_bytes_received);
+}
+
+Result<void>
+abort_connection(int fd)
+{
+	// tcp_disconnect() of net/ipv4/tcp.c.
+	sockaddr none{};
+	none.sa_family = AF_UNSPEC;
+	if (connect(fd, &none, sizeof(none)) == -1)
+		return fail_errno("disconnect");
+	return {};
+}
+
+} // namespace jeebs

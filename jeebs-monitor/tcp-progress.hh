@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: ISC
+// Two things to do with a copy of a connection's descriptor: see how far it
+// has come, and end it with a reset. Any thread.
+#pragma once
+
+#include <cstdint>
+
+#include "result.hh"
+
+namespace jeebs {
+
+// Bytes received in order since the socket was made or restored (TCP_INFO).
+[[nodiscard]] Result<uint64_t> bytes_received(int fd);
+
+// Sends a reset now, whoever else holds a descriptor; they get ECONNRESET.
+// Repair mode must be off, or nothing is sent.
+[[nodiscard]] Result<void> abort_connection(int fd);
+
+} // namespace jeebs
