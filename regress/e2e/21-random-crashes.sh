@@ -44,7 +44,7 @@ for ((crash = 1; crash <= crashes; crash++)); do
 		fi
 		why=$pty_answer
 		if ((i == 0)) && pty "s$i" 'wait 1' &&
-			log_has "$survivor" jeebsd.log 'reset|ended'; then
+			log_has "$survivor" jeebsd.log 'session of lab from .* reset: '; then
 			ended=$((ended + 1))
 		else
 			lost=$((lost + 1))

@@ -20,9 +20,8 @@ lab_status_json() {
 			serving: ($p[0].key // null),
 			standby: ($s[0].key // null),
 			protected: (($p | length) == 1 and ($s | length) == 1
-				and $p[0].value.protected == true),
-			sessions: ($p[0].value.sessions // 0
-				| if type == "array" then length else . end),
+				and $p[0].value.protected and $s[0].value.protected),
+			sessions: ($p[0].value.sessions // 0),
 			hosts: $h
 		}'
 }
