@@ -28,21 +28,30 @@ namespace {
 constexpr uint32_t tun_mtu = 65535;
 constexpr uint32_t rp_filter_loose = 2;
 
-/**
- * Up, MTU, loose reverse path filter, no IPv6 address of its own. Loose and
- * not off: the kernel takes the larger of this and conf/all.
- */
-Result<void>
-configure_link(unsigned index)
+using Buffer = std::array<char, 512>;
+
+nlmsghdr *
+link_message(Buffer &buffer, unsigned index, unsigned flags)
 {
-	alignas(nlmsghdr) std::array<char, 512> buffer;
 	nlmsghdr *message = mnl_nlmsg_put_header(buffer.data());
 	message->nlmsg_type = RTM_NEWLINK;
 	auto *ifi = static_cast<ifinfomsg *>(
 	    mnl_nlmsg_put_extra_header(message, sizeof(ifinfomsg)));
 	ifi->ifi_index = static_cast<int>(index);
-	ifi->ifi_flags = IFF_UP;
-	ifi->ifi_change = IFF_UP;
+	ifi->ifi_flags = flags;
+	ifi->ifi_change = flags;
+	return message;
+}
+
+/**
+ * MTU, loose reverse path filter, no IPv6 address of its own. Loose and not
+ * off: the kernel takes the larger of this and conf/all.
+ */
+Result<void>
+configure_link(unsigned index, bool ipv6)
+{
+	alignas(nlmsghdr) Buffer buffer;
+	nlmsghdr *message = link_message(buffer, index, 0);
 	mnl_attr_put_u32(message, IFLA_MTU, tun_mtu);
 	nlattr *families = mnl_attr_nest_start(message, IFLA_AF_SPEC);
 	nlattr *inet = mnl_attr_nest_start(message, AF_INET);
@@ -50,12 +59,22 @@ configure_link(unsigned index)
 	mnl_attr_put_u32(message, IPV4_DEVCONF_RP_FILTER, rp_filter_loose);
 	mnl_attr_nest_end(message, conf);
 	mnl_attr_nest_end(message, inet);
-	nlattr *inet6 = mnl_attr_nest_start(message, AF_INET6);
-	mnl_attr_put_u8(message, IFLA_INET6_ADDR_GEN_MODE,
-	    IN6_ADDR_GEN_MODE_NONE);
-	mnl_attr_nest_end(message, inet6);
+	if (ipv6) {
+		nlattr *inet6 = mnl_attr_nest_start(message, AF_INET6);
+		mnl_attr_put_u8(message, IFLA_INET6_ADDR_GEN_MODE,
+		    IN6_ADDR_GEN_MODE_NONE);
+		mnl_attr_nest_end(message, inet6);
+	}
 	mnl_attr_nest_end(message, families);
 	return rtnl_request(message);
+}
+
+/** A request of its own: the kernel sets flags before the rest. */
+Result<void>
+bring_up(unsigned index)
+{
+	alignas(nlmsghdr) Buffer buffer;
+	return rtnl_request(link_message(buffer, index, IFF_UP));
 }
 
 /**
@@ -67,7 +86,7 @@ Result<void>
 add_dummy_address(unsigned index)
 {
 	const uint8_t dummy[4] = {192, 0, 0, 8};
-	alignas(nlmsghdr) std::array<char, 256> buffer;
+	alignas(nlmsghdr) Buffer buffer;
 	nlmsghdr *message = mnl_nlmsg_put_header(buffer.data());
 	message->nlmsg_type = RTM_NEWADDR;
 	message->nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE;
@@ -82,8 +101,11 @@ add_dummy_address(unsigned index)
 	return rtnl_request(message);
 }
 
-/** Only where the administrator's default turns IPv6 off on new devices. */
-Result<void>
+/**
+ * Only where the administrator's default turns IPv6 off on new devices. False
+ * for a kernel without IPv6.
+ */
+Result<bool>
 enable_ipv6(const std::string &name)
 {
 	const std::string path = "/proc/sys/net/ipv6/conf/" + name +
@@ -91,7 +113,7 @@ enable_ipv6(const std::string &name)
 	UniqueFd fd(open(path.c_str(), O_RDWR | O_CLOEXEC));
 	if (!fd) {
 		if (errno == ENOENT)
-			return {};	/* a kernel without IPv6 */
+			return false;
 		fd.reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
 	}
 	char value = '1';
@@ -99,7 +121,7 @@ enable_ipv6(const std::string &name)
 		return fail_errno(path);
 	if (value != '0' && pwrite(fd.get(), "0", 1, 0) != 1)
 		return fail_errno(path);
-	return {};
+	return true;
 }
 
 } // namespace
@@ -126,7 +148,9 @@ Injector::prepare()
 	if (!index)
 		return tl::unexpected(index.error());
 	auto r = enable_ipv6(name_)
-	    .and_then([&] { return configure_link(*index); })
+	    .and_then([&](bool ipv6) {
+		return configure_link(*index, ipv6); })
+	    .and_then([&] { return bring_up(*index); })
 	    .and_then([&] { return add_dummy_address(*index); });
 	if (!r)
 		return fail("cannot set up the TUN device " + name_ + ": " +

@@ -92,7 +92,7 @@ vip_add(const Vip &vip)
 	const auto index = checked_index(vip);
 	if (!index)
 		return tl::unexpected(index.error());
-	Buffer buffer;
+	alignas(nlmsghdr) Buffer buffer;
 	nlmsghdr *message = address_message(buffer, RTM_NEWADDR, vip, *index);
 	message->nlmsg_flags |= NLM_F_CREATE | NLM_F_REPLACE;
 	if (vip.addr.is_v6()) {
@@ -115,7 +115,7 @@ vip_del(const Vip &vip)
 	const auto index = checked_index(vip);
 	if (!index)
 		return tl::unexpected(index.error());
-	Buffer buffer;
+	alignas(nlmsghdr) Buffer buffer;
 	nlmsghdr *message = address_message(buffer, RTM_DELADDR, vip, *index);
 	if (auto r = rtnl_request(message);
 	    !r && r.error().errnum != EADDRNOTAVAIL)
@@ -130,7 +130,7 @@ vip_present(const Vip &vip)
 	const auto index = interface_index(vip.interface);
 	if (!index)
 		return tl::unexpected(index.error());
-	Buffer buffer;
+	alignas(nlmsghdr) Buffer buffer;
 	nlmsghdr *message = mnl_nlmsg_put_header(buffer.data());
 	message->nlmsg_type = RTM_GETADDR;
 	auto *ifa = static_cast<ifaddrmsg *>(

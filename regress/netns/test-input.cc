@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: ISC
+// Client packets on the standby: seen (tap), kept (hold), given to the restored
+// socket (inject).
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "hold.hh"
+#include "inject.hh"
+#include "segment.hh"
+#include "tap.hh"
+#include "tcp-restore.hh"
+#include "world.hh"
+
+using namespace jeebs;
+using namespace jeebs::test;
+namespace data = boost::unit_test::data;
+
+namespace input {
+
+using Packets = std::vector<Bytes>;
+
+std::unique_ptr<Tap>
+start_tap(World &world, const Host &host, Packets &packets)
+{
+	return host.in([&] {
+		auto tap = std::make_unique<Tap>(world.io, TapConfig{"eth0",
+		    {World::vip(false), World::vip(true)}, World::port},
+		    [&](std::span<const uint8_t> packet) {
+			packets.emplace_back(packet.begin(), packet.end());
+		    });
+		const auto started = tap->start();
+		BOOST_REQUIRE_MESSAGE(started.has_value(),
+		    (started ? "" : started.error().what));
+		return tap;
+	});
+}
+
+/** Bytes of the client's stream that packets to the VIP carry, end offset. */
+uint64_t
+end_offset(const Packets &packets, const jeebs_tcp_state &state)
+{
+	uint64_t end = 0;
+	for (const Bytes &packet : packets) {
+		const auto s = Segment::parse(packet);
+		if (s && s->destination() == IpAddr::from_state(state.family,
+		    state.local))
+			end = std::max(end, offset_of_seq(state.rcv_base,
+			    s->end_seq(), end));
+	}
+	return end;
+}
+
+std::unique_ptr<Injector>
+make_injector(const Host &host)
+{
+	return host.in([&] {
+		auto injector = std::make_unique<Injector>();
+		const auto ready = injector->prepare();
+		BOOST_REQUIRE_MESSAGE(ready.has_value(),
+		    (ready ? "" : ready.error().what));
+		return injector;
+	});
+}
+
+UniqueFd
+restore_on(const Host &host, const RestoreRequest &request)
+{
+	return host.in([&] {
+		const auto restorer = make_repair_restorer();
+		auto fd = restorer->restore(request);
+		BOOST_REQUIRE_MESSAGE(fd.has_value(),
+		    (fd ? "" : fd.error().what));
+		BOOST_REQUIRE(restorer->release(fd->get()).has_value());
+		return std::move(*fd);
+	});
+}
+
+std::unique_ptr<Hold>
+make_hold(World &world)
+{
+	return world.beta.in([&] {
+		auto hold = std::make_unique<Hold>(world.io,
+		    HoldConfig{"eth0"});
+		const auto installed = hold->install();
+		BOOST_REQUIRE_MESSAGE(installed.has_value(),
+		    (installed ? "" : installed.error().what));
+		return hold;
+	});
+}
+
+} // namespace input
+
+using namespace input;
+
+BOOST_AUTO_TEST_SUITE(input)
+
+BOOST_DATA_TEST_CASE(tap_sees_both_directions, data::make({false, true}), v6)
+{
+	World world;
+	Packets packets;
+	auto tap = start_tap(world, world.beta, packets);
+	world.move_vip_to(world.alpha, v6);
+	const UniqueFd listener = world.listen_on(world.alpha, v6);
+	Connection c = world.connect(listener.get(), v6);
+	const jeebs_tcp_state state = capture(c.server.get());
+	/* Far more than an MTU at once: aggregated on veth. */
+	put(c.client.get(), pattern(0, 60000));
+	BOOST_REQUIRE(get(c.server.get(), 60000) == pattern(0, 60000));
+	put(c.server.get(), pattern(9, 60000));
+	BOOST_REQUIRE(get(c.client.get(), 60000) == pattern(9, 60000));
+	tap->drain();
+
+	Bytes up(60000), down(60000);
+	size_t larger_than_mtu = 0;
+	for (const Bytes &packet : packets) {
+		const auto s = Segment::parse(packet);
+		BOOST_REQUIRE(s.has_value());
+		BOOST_CHECK(s->checksum_state() != ChecksumState::wrong);
+		larger_than_mtu += packet.size() > 1500;
+		const bool to_vip = s->destination() == World::vip(v6);
+		BOOST_REQUIRE((to_vip || s->source() == World::vip(v6)));
+		if (s->has(tcp_syn))
+			continue;
+		const uint64_t at = offset_of_seq(to_vip ? state.rcv_base :
+		    state.snd_base, s->seq(), 30000);
+		BOOST_REQUIRE(at + s->payload().size() <= 60000U);
+		std::copy(s->payload().begin(), s->payload().end(),
+		    (to_vip ? up : down).begin() + static_cast<long>(at));
+	}
+	BOOST_TEST(larger_than_mtu > 0U);
+	BOOST_TEST((up == pattern(0, 60000)));
+	BOOST_TEST((down == pattern(9, 60000)));
+	BOOST_TEST(tap->stats().seen == packets.size());
+	BOOST_TEST(tap->stats().dropped == 0U);
+
+	tap->stop();
+	put(c.client.get(), pattern(0, 10));
+	BOOST_REQUIRE(get(c.server.get(), 10).size() == 10U);
+	tap->drain();
+	run_until(world.io, [] { return false; }, 10ms);
+	BOOST_TEST(tap->stats().seen == packets.size());
+	world.beta.in([&] { BOOST_REQUIRE(tap->start().has_value()); });
+	put(c.client.get(), pattern(0, 10));
+	BOOST_TEST(run_until(world.io, [&] {
+		return tap->stats().seen > packets.size() - 1; }));
+}
+
+BOOST_AUTO_TEST_CASE(tap_errors_name_the_interface)
+{
+	World world;
+	Tap tap(world.io, TapConfig{"nosuch0", {World::vip(false)}, 22},
+	    [](auto) {});
+	const auto started = tap.start();
+	BOOST_REQUIRE(!started.has_value());
+	BOOST_TEST(started.error().what.find("nosuch0") != std::string::npos);
+}
+
+BOOST_DATA_TEST_CASE(a_burst_loses_nothing, data::make({false, true}), v6)
+{
+	World world;
+	Packets packets;
+	world.move_vip_to(world.alpha, v6);
+	const UniqueFd listener = world.listen_on(world.alpha, v6);
+	Connection c = world.connect(listener.get(), v6);
+	const jeebs_tcp_state state = capture(c.server.get());
+	auto tap = start_tap(world, world.beta, packets);
+	/* 400 keystrokes that nobody reads from the ring meanwhile. */
+	for (uint64_t i = 0; i < 400; i++) {
+		put(c.client.get(), pattern(i, 1));
+		BOOST_REQUIRE(get(c.server.get(), 1).size() == 1U);
+	}
+	tap->drain();
+	BOOST_TEST(tap->stats().dropped == 0U);
+	BOOST_TEST(end_offset(packets, state) == 400U);
+}
+
+BOOST_DATA_TEST_CASE(tapped_bytes_reach_the_restored_socket,
+    data::make({false, true}), v6)
+{
+	World world;
+	/* The strictest reverse path filter that an administrator may have. */
+	world.beta.sh("sysctl -qw net.ipv4.conf.all.rp_filter=1 "
+	    "net.ipv4.conf.default.rp_filter=1 "
+	    "net.ipv6.conf.default.disable_ipv6=1");
+	Packets packets;
+	auto injector = make_injector(world.beta);
+	auto tap = start_tap(world, world.beta, packets);
+	world.move_vip_to(world.alpha, v6);
+	const UniqueFd listener = world.listen_on(world.alpha, v6);
+	Connection c = world.connect(listener.get(), v6);
+	jeebs_tcp_state state = capture(c.server.get());
+	put(c.server.get(), pattern(0, 4000));
+	BOOST_REQUIRE(get(c.client.get(), 4000) == pattern(0, 4000));
+
+	/*
+	 * The kernel ACKed 30000 bytes, which the client will never send again;
+	 * the record says that 1000 were consumed, and that 3000 of our 4000
+	 * are ACKed. Then it dies, and 500 more are sent into the void.
+	 */
+	put(c.client.get(), pattern(0, 30000));
+	BOOST_REQUIRE(get(c.server.get(), 30000) == pattern(0, 30000));
+	world.cut(world.alpha);
+	put(c.client.get(), pattern(30000, 500));
+	tap->drain();
+	BOOST_REQUIRE(run_until(world.io, [&] {
+		return end_offset(packets, state) == 30500; }));
+	BOOST_REQUIRE(run_until(world.io, [&] { tap->drain(); return true; }));
+	tap->stop();
+
+	world.move_vip_to(world.beta, v6);
+	const UniqueFd fd = restore_on(world.beta,
+	    {state, 3000, 1000, state.ts_val + 1000});
+	const Seq32 snd = seq_of_offset(state.snd_base, 3000);
+	for (const Bytes &packet : packets) {
+		const auto s = Segment::parse(packet);
+		if (s && s->destination() == World::vip(v6) &&
+		    !s->has(tcp_syn))
+			BOOST_REQUIRE(injector->inject(packet, snd,
+			    snd).has_value());
+	}
+	/* Faster than the client's first retransmission (200 ms). */
+	BOOST_TEST((get(fd.get(), 29500, 100ms) == pattern(1000, 29500)));
+	put(fd.get(), pattern(3000, 6000));
+	BOOST_TEST((get(c.client.get(), 5000) == pattern(4000, 5000)));
+	put(c.client.get(), pattern(30500, 20000));
+	BOOST_TEST((get(fd.get(), 20000) == pattern(30500, 20000)));
+	BOOST_TEST(injector->stats().refused == 0U);
+
+	/* Nobody sees the device: no address of global scope, no route. */
+	const std::string seen = world.beta.output_of(
+	    "ip -o addr show dev " + injector->name() + " scope global; "
+	    "ip route show dev " + injector->name() + "; "
+	    "ip -6 route show dev " + injector->name());
+	BOOST_TEST(seen == "");
+}
+
+BOOST_AUTO_TEST_CASE(broken_packets_are_refused)
+{
+	World world;
+	auto injector = make_injector(world.beta);
+	SegmentFields fields;
+	fields.source = *IpAddr::parse("10.9.0.1");
+	fields.destination = World::vip(false);
+	Bytes packet = build_segment(fields);
+	BOOST_TEST(injector->inject(packet, Seq32(0), Seq32(0)).has_value());
+	packet.back() ^= 1;
+	BOOST_TEST(!injector->inject(packet, Seq32(0), Seq32(0)).has_value());
+	BOOST_TEST(!injector->inject({}, Seq32(0), Seq32(0)).has_value());
+	BOOST_TEST(injector->stats().refused == 2U);
+	BOOST_TEST(injector->stats().injected == 1U);
+	world.beta.in([] {
+		Injector bad("../x");
+		BOOST_TEST(bad.prepare().error().errnum == EINVAL);
+	});
+}
+
+BOOST_DATA_TEST_CASE(held_until_the_socket_lives, data::make({false, true}),
+    v6)
+{
+	World world;
+	auto injector = make_injector(world.beta);
+	auto hold = make_hold(world);
+	world.move_vip_to(world.alpha, v6);
+	UniqueFd listener = world.listen_on(world.alpha, v6);
+	Connection c = world.connect(listener.get(), v6);
+	const jeebs_tcp_state state = capture(c.server.get());
+	const Flow flow = Flow::from_state(state);
+	BOOST_REQUIRE(hold->hold({&flow, 1}).has_value());
+	BOOST_REQUIRE(hold->hold({&flow, 1}).has_value());
+	world.cut(world.alpha);
+	put(c.client.get(), pattern(0, 5000));
+
+	/* VIP and listener up, no socket yet: unguarded this is a reset. */
+	world.move_vip_to(world.beta, v6);
+	const UniqueFd listener2 = world.listen_on(world.beta, v6);
+	BOOST_REQUIRE(run_until(world.io, [&] {
+		return hold->stats().held > 0; }));
+	/* New connections pass meanwhile. */
+	Connection fresh = world.connect(listener2.get(), v6);
+	put(fresh.client.get(), pattern(5, 100));
+	BOOST_TEST((get(fresh.server.get(), 100) == pattern(5, 100)));
+
+	const UniqueFd fd = restore_on(world.beta,
+	    {state, 0, 0, state.ts_val + 1000});
+	hold->drain();
+	const Seq32 snd = seq_of_offset(state.snd_base, 0);
+	const auto packets = hold->take(flow);
+	BOOST_TEST(!packets.empty());
+	BOOST_TEST(hold->take(flow).empty());
+	for (const Bytes &packet : packets) {
+		BOOST_CHECK(Segment::parse(packet)->checksum_state() ==
+		    ChecksumState::valid);
+		BOOST_REQUIRE(injector->inject(packet, snd, snd).has_value());
+	}
+	BOOST_REQUIRE(hold->release({&flow, 1}).has_value());
+	BOOST_TEST((get(fd.get(), 5000) == pattern(0, 5000)));
+	const uint64_t held = hold->stats().held;
+	put(fd.get(), pattern(0, 40000));
+	BOOST_TEST((get(c.client.get(), 40000) == pattern(0, 40000)));
+	put(c.client.get(), pattern(5000, 40000));
+	BOOST_TEST((get(fd.get(), 40000) == pattern(5000, 40000)));
+	run_until(world.io, [] { return false; }, 10ms);
+	BOOST_TEST(hold->stats().held == held);
+	BOOST_TEST(hold->stats().dropped == 0U);
+	BOOST_TEST(hold->stats().overruns == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(without_hold_it_is_a_reset)
+{
+	World world;
+	world.move_vip_to(world.alpha, false);
+	const UniqueFd listener = world.listen_on(world.alpha, false);
+	Connection c = world.connect(listener.get(), false);
+	world.cut(world.alpha);
+	world.move_vip_to(world.beta, false);
+	put(c.client.get(), pattern(0, 1));
+	pollfd p{c.client.get(), POLLIN, 0};
+	BOOST_REQUIRE(poll(&p, 1, 1000) == 1);
+	BOOST_TEST((p.revents & POLLERR));
+}
+
+BOOST_AUTO_TEST_CASE(hold_is_bounded_and_leaves_nothing)
+{
+	World world;
+	const auto rules = [&] {
+		return world.beta.output_of("nft list tables | grep jeebs; "
+		    "iptables -t raw -S | grep NFQUEUE; "
+		    "ip6tables -t raw -S | grep NFQUEUE");
+	};
+	HoldConfig config{"eth0"};
+	config.bytes_per_flow = 3000;
+	auto hold = world.beta.in([&] {
+		/* A run that was killed leaves its rules. */
+		BOOST_REQUIRE(Hold(world.io, config).install().has_value());
+		auto h = std::make_unique<Hold>(world.io, config);
+		BOOST_REQUIRE(h->install().has_value());
+		return h;
+	});
+	const std::string once = rules();
+	world.beta.in([&] { BOOST_REQUIRE(hold->install().has_value()); });
+	BOOST_TEST(rules() == once);
+	BOOST_TEST((hold->backend() == "nft" || hold->backend() == "iptables"));
+
+	world.move_vip_to(world.beta, false);
+	const UniqueFd listener = world.listen_on(world.beta, false);
+	Connection c = world.connect(listener.get(), false);
+	const Flow flow = Flow::from_state(capture(c.server.get()));
+	BOOST_REQUIRE(hold->hold({&flow, 1}).has_value());
+	put(c.client.get(), pattern(0, 14000));
+	BOOST_REQUIRE(run_until(world.io, [&] {
+		return hold->stats().dropped > 0; }));
+	size_t kept = 0;
+	for (const Bytes &packet : hold->take(flow))
+		kept += packet.size();
+	BOOST_TEST(kept > 0U);
+	BOOST_TEST(kept <= 3000U);
+	/* A reader that died mid-way: nothing passes, nothing is answered. */
+	world.beta.in([&] { BOOST_REQUIRE(hold->remove().has_value()); });
+	BOOST_TEST(rules() == "");
+	world.beta.in([&] { BOOST_REQUIRE(hold->remove().has_value()); });
+	BOOST_TEST((get(c.server.get(), 14000) == pattern(0, 14000)));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
