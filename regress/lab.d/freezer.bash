@@ -67,7 +67,8 @@ freezer_set() {
 	fi
 }
 
-# Kills whatever an earlier lab of this name left under HOST.
+# Kills what runs under HOST, as an earlier lab of this name may have left it,
+# and waits until it is dead.
 freezer_sweep() {
 	[[ $freezer ]] || return 0
 	local dir pid deadline=$((SECONDS + 10))
@@ -82,7 +83,19 @@ freezer_sweep() {
 			"$(tr '\n' ' ' <"$dir/cgroup.procs")"
 		sleep 0.02
 	done
-	rmdir "$dir"
+}
+
+# The dead keep a group until their parents have seen them.
+freezer_remove() {
+	[[ $freezer ]] || return 0
+	local dir deadline=$((SECONDS + 10))
+	dir=$(freezer_dir "$1")
+	[[ -d $dir ]] || return 0
+	freezer_sweep "$1"
+	until rmdir "$dir" 2>/dev/null; do
+		((SECONDS < deadline)) || die "$1: $dir can't be removed"
+		sleep 0.02
+	done
 }
 
 lab_freeze() {

@@ -199,7 +199,7 @@ lab_down() {
 	fi
 	for h in "${hosts[@]}"; do
 		host_up "$h" && kill -KILL "$(host_pid "$h")" 2>/dev/null
-		freezer_sweep "$h"
+		freezer_remove "$h"
 	done
 	# Deepest first; more than once where a crashed "up" mounted over itself.
 	while read -r m; do
