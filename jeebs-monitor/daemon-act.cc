@@ -116,7 +116,6 @@ Daemon::act(const Action &a)
 	}
 	case ActionKind::prepare:
 		takeover_.prepare();
-		ask_service();
 		break;
 	case ActionKind::unprepare:
 		takeover_.unprepare();

@@ -398,7 +398,8 @@ Daemon::tick()
 		detector_.clock_gap(now);
 		perform(role_.clock_gap(gap, now));
 	}
-	if (role_.state() == RoleState::standby_suspecting)
+	if (role_.state() == RoleState::standby_suspecting &&
+	    detector_.closed_by_peer())
 		ask_service();
 	if (epoch_file_->pending() && now >= next_epoch_try_)
 		save_epoch(epoch_file_->value());

@@ -41,6 +41,9 @@ public:
 	// We didn't run for a while: silence counts from now on only.
 	void clock_gap(Time now);
 
+	// The link was closed, and nothing heard since: does its sshd answer?
+	bool closed_by_peer() const { return was_closed_; }
+
 	PeerHealth health(Time now) const;
 	// When health() could change if nothing is heard, or time_never.
 	Time next(Time now) const;

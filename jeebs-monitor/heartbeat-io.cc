@@ -20,6 +20,7 @@
 
 #include "flow.hh"
 #include "link.hh"
+#include "pi-mutex.hh"
 #include "unique_fd.hh"
 
 namespace jeebs {
@@ -71,7 +72,7 @@ struct HeartbeatIo::Impl : std::enable_shared_from_this<Impl> {
 	std::atomic<bool> quit{false}, realtime{false};
 	std::atomic<int64_t> loop_alive{0};
 
-	mutable std::mutex mutex;	// all below
+	mutable PiMutex mutex;	// all below
 	HeartbeatCodec codec;
 	HeartbeatSay saying;
 	bool has_say = false;

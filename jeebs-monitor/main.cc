@@ -77,8 +77,9 @@ make_directory(const std::string &path, mode_t mode, const Account &a)
 void
 drop_privileges(const Account &a)
 {
+	// CAP_NET_BIND_SERVICE: restored sockets have the service's port.
 	static const unsigned keep[] = { CAP_NET_ADMIN, CAP_NET_RAW,
-	    CAP_SYS_NICE };
+	    CAP_SYS_NICE, CAP_NET_BIND_SERVICE };
 
 	if (a.uid == 0)
 		return;
@@ -110,6 +111,8 @@ prepare_process()
 		lim.rlim_cur = std::min(lim.rlim_max, open_files);
 		(void)setrlimit(RLIMIT_NOFILE, &lim);
 	}
+	// Every byte of every session waits for this process.
+	(void)setpriority(PRIO_PROCESS, 0, -10);
 	// Best effort: a page that has to be read in delays a takeover.
 	if (mlockall(MCL_CURRENT) == -1)
 		log::debug("mlockall: {}", strerror(errno));

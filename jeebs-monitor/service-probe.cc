@@ -19,6 +19,9 @@ struct ServiceProbe::Impl : std::enable_shared_from_this<Impl> {
 	    : socket(io), timer(io),
 	      peer(asio::ip::make_address(address), port) {}
 
+	// At most one question in so long: each is a login attempt there.
+	static constexpr auto pause = std::chrono::milliseconds(300);
+
 	void finish()
 	{
 		error_code ignored;
@@ -32,6 +35,7 @@ struct ServiceProbe::Impl : std::enable_shared_from_this<Impl> {
 	tcp::endpoint peer;
 	std::array<char, 4> banner{};
 	bool busy = false;
+	std::chrono::steady_clock::time_point last{};
 };
 
 ServiceProbe::ServiceProbe(asio::io_context &io, std::string address,
@@ -49,9 +53,11 @@ void
 ServiceProbe::ask(std::chrono::milliseconds wait,
     std::function<void()> answered)
 {
-	if (impl_->busy)
+	auto now = std::chrono::steady_clock::now();
+	if (impl_->busy || now - impl_->last < Impl::pause)
 		return;
 	impl_->busy = true;
+	impl_->last = now;
 	std::weak_ptr<Impl> w = impl_;
 	impl_->timer.expires_after(wait);
 	impl_->timer.async_wait([w](error_code ec) {
