@@ -4,7 +4,6 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -12,7 +11,6 @@
 #include <utility>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include "chain.hh"
@@ -21,6 +19,7 @@
 #include "log.hh"
 #include "msg.hh"
 #include "ring.hh"
+#include "shipper.hh"
 #include "tcp-descriptor.hh"
 #include "tcp-info.hh"
 #include "wire.hh"
@@ -35,7 +34,6 @@ namespace {
 
 constexpr auto hello_timeout = std::chrono::seconds(5);
 constexpr auto refresh_period = std::chrono::seconds(1);
-constexpr size_t pump_bytes = 1U << 20;	// of one session before others
 constexpr size_t max_sessions = 20000;
 
 enum class State {
@@ -96,10 +94,10 @@ public:
 private:
 	struct Session {
 		Session(asio::io_context &io, UniqueFd c)
-		    : channel(io, c.release()), timer(io), kick(io) {}
+		    : channel(io, c.release()), timer(io) {}
 		stream_descriptor channel;
 		asio::steady_timer timer;	// HELLO
-		stream_descriptor kick;		// of ring
+		std::shared_ptr<Shipper> shipper;
 		State state = State::fresh;
 		bool retired = false;
 		uint64_t id = 0;
@@ -111,14 +109,7 @@ private:
 		std::optional<Ring> offered;	// of the offer that counts
 		uint64_t offered_epoch = 0;
 		unsigned unanswered = 0;	// offers, also void ones
-		std::optional<Ring> ring;	// in use
-		std::optional<RecordChain> chain;
-		Buffer record;			// being put together
-		bool linked = false;	// OPEN went over the link that is up
 		bool is_protected = false;
-		bool pump_posted = false;
-		bool waiting = false;		// for the link to drain
-		uint64_t committed = 0;
 		std::string reason = "no standby";
 	};
 	using SessionPtr = std::shared_ptr<Session>;
@@ -142,11 +133,6 @@ private:
 	    std::span<const int> fds = {});
 	void end(const SessionPtr &, const std::string &why);
 	void finish(uint64_t sid);
-	void stop_ring(Session &);
-	void wait_kick(const SessionPtr &);
-	void post_pump(const SessionPtr &);
-	void pump(const SessionPtr &);
-	Result<size_t> ship(Session &);
 	void bad_record(const SessionPtr &, const std::string &why);
 	void drained();
 	Result<void> commit(const CommitEntry &);
@@ -164,8 +150,8 @@ private:
 	std::map<uint64_t, SessionPtr> sessions_;	// by id
 	std::unordered_map<uint64_t, SessionPtr> by_sid_;
 	std::unordered_map<uint64_t, Closing> closing_;
-	std::vector<SessionPtr> waiting_;	// have data, the link is full
 	std::string key_;		// empty: no standby
+	std::string alone_;		// why no standby holds anything
 	uint64_t epoch_ = 0;
 	uint64_t next_id_ = 1;
 };
@@ -205,6 +191,12 @@ void ExportServer::Impl::accepted(UniqueFd fd)
 	}
 	auto s = std::make_shared<Session>(io_, std::move(fd));
 	s->id = next_id_++;
+	std::weak_ptr<Session> weak = s;
+	s->shipper = std::make_shared<Shipper>(io_, sink_,
+	    [this, weak](const std::string &why) {
+		if (auto it = weak.lock(); it && it->state == State::open)
+			bad_record(it, why);
+	});
 	sessions_.emplace(s->id, s);
 	s->timer.expires_after(hello_timeout);
 	s->timer.async_wait([this, s](error_code ec) {
@@ -291,6 +283,9 @@ Result<void> ExportServer::Impl::hello(const SessionPtr &s, HostMessage m)
 	    log::printable(version));
 	if (handlers_.opened)
 		handlers_.opened(info(*s));
+	// PA may hold back what it wrote for a jeebsd that is gone.
+	if (!alone_.empty())
+		detach(s, alone_);
 	if (!key_.empty())
 		offer(s);
 	return {};
@@ -357,24 +352,15 @@ Result<void> ExportServer::Impl::root(const SessionPtr &s, Bytes fields)
 	Buffer b = sink_.buffer();
 	if (auto ok = put_open(b, o); !ok)
 		return ok;
-	stop_ring(*s);
 	by_sid_.erase(s->sid);
 	s->sid = o.sid;
 	by_sid_[s->sid] = s;
 	s->state = State::open;
-	s->linked = sink_.send(std::move(b));
-	s->chain = std::move(*chain);
-	s->ring.emplace(std::move(*s->offered));
-	s->offered.reset();
-	s->committed = 0;
 	s->reason = "waits for the first commit";
-	error_code ec;
-	s->kick.assign(s->ring->take_kick().release(), ec);
-	if (ec)
-		return fail("kick: " + ec.message());
-	wait_kick(s);
-	post_pump(s);
-	return {};
+	(void)sink_.send(std::move(b));
+	auto ok = s->shipper->start(std::move(*s->offered), *chain, s->sid);
+	s->offered.reset();
+	return ok;
 }
 
 Result<void> ExportServer::Impl::refuse(const SessionPtr &s, Bytes fields)
@@ -414,10 +400,9 @@ void ExportServer::Impl::unprotect(const SessionPtr &s,
     const std::string &reason)
 {
 	bool was = s->is_protected;
-	stop_ring(*s);
+	s->shipper->stop();
 	by_sid_.erase(s->sid);
 	s->sid = 0;
-	s->chain.reset();
 	s->state = State::known;
 	s->is_protected = false;
 	detach(s, reason);
@@ -425,15 +410,6 @@ void ExportServer::Impl::unprotect(const SessionPtr &s,
 	    log::printable(reason));
 	if (was && handlers_.changed)
 		handlers_.changed(info(*s));
-}
-
-void ExportServer::Impl::stop_ring(Session &s)
-{
-	error_code ec;
-	s.kick.close(ec);
-	s.ring.reset();
-	s.record.clear();
-	s.linked = false;
 }
 
 void ExportServer::Impl::end(const SessionPtr &s, const std::string &why)
@@ -448,7 +424,7 @@ void ExportServer::Impl::end(const SessionPtr &s, const std::string &why)
 	s->timer.cancel();
 	error_code ec;
 	s->channel.close(ec);
-	stop_ring(*s);
+	s->shipper->stop();
 	s->offered.reset();
 	sessions_.erase(keep->id);
 	by_sid_.erase(keep->sid);
@@ -488,92 +464,13 @@ void ExportServer::Impl::send_close(uint64_t sid, std::string_view reason)
 	(void)sink_.send(std::move(b));
 }
 
-void ExportServer::Impl::wait_kick(const SessionPtr &s)
-{
-	s->kick.async_wait(stream_descriptor::wait_read,
-	    [this, s](error_code ec) {
-		if (ec || !s->kick.is_open())
-			return;
-		Ring::drain_tokens(s->kick.native_handle());
-		if (s->state == State::open)
-			pump(s);
-		if (s->kick.is_open())
-			wait_kick(s);
-	});
-}
-
-void ExportServer::Impl::post_pump(const SessionPtr &s)
-{
-	if (s->pump_posted)
-		return;
-	s->pump_posted = true;
-	asio::post(io_, [this, s] {
-		s->pump_posted = false;
-		if (s->state == State::open)
-			pump(s);
-	});
-}
-
-// Ships what is in the ring, up to a share; the rest later.
-void ExportServer::Impl::pump(const SessionPtr &s)
-{
-	size_t taken = 0;
-	// ship() may lose the link, and with it the ring.
-	while (s->ring && s->linked && !s->waiting && s->ring->has_data()) {
-		if (sink_.congested()) {
-			s->waiting = true;
-			waiting_.push_back(s);
-			return;
-		}
-		if (taken >= pump_bytes) {
-			post_pump(s);
-			return;
-		}
-		auto n = ship(*s);
-		if (!n) {
-			bad_record(s, n.error().what);
-			return;
-		}
-		taken += *n;
-	}
-}
-
-// Takes a record, or a part of one, from the ring; returns its bytes.
-Result<size_t> ExportServer::Impl::ship(Session &s)
-{
-	if (s.record.empty()) {
-		s.record = sink_.buffer();
-		s.record.extend(record_prefix_len);
-	}
-	size_t before = s.record.size();
-	auto complete = s.ring->read_record(s.record);
-	if (!complete)
-		return tl::unexpected(complete.error());
-	size_t n = s.record.size() - before;
-	if (!*complete) {
-		// No commit will tell the producer of the room made just now.
-		s.ring->wake();
-		return n;
-	}
-	auto env = get_record_envelope(
-	    s.record.bytes().subspan(record_prefix_len));
-	if (!env)
-		return tl::unexpected(env.error());
-	if (auto ok = s.chain->accept(*env); !ok)
-		return tl::unexpected(ok.error());
-	finish_record_frame(s.record, s.sid);
-	if (!sink_.send(std::move(s.record)))
-		s.linked = false;
-	return n;
-}
-
 // The user-owned process broke the rules: its own session suffers. What the
 // standby has may be behind what sshd will send alone, so it must forget first.
 void ExportServer::Impl::bad_record(const SessionPtr &s, const std::string &why)
 {
 	s->reason = "bad record from sshd: " + why;
 	log::error("session {}: {}; protection ends", s->id, s->reason);
-	stop_ring(*s);
+	s->shipper->stop();
 	s->state = State::dropping;
 	bool was = std::exchange(s->is_protected, false);
 	send_close(s->sid, s->reason);
@@ -583,11 +480,8 @@ void ExportServer::Impl::bad_record(const SessionPtr &s, const std::string &why)
 
 void ExportServer::Impl::drained()
 {
-	for (auto &s : std::exchange(waiting_, {})) {
-		s->waiting = false;
-		if (s->state == State::open)
-			pump(s);
-	}
+	for (auto &[id, s] : sessions_)
+		s->shipper->drained();
 }
 
 Result<void> ExportServer::Impl::commit(const CommitEntry &e)
@@ -596,15 +490,8 @@ Result<void> ExportServer::Impl::commit(const CommitEntry &e)
 	if (it == by_sid_.end() || it->second->state != State::open)
 		return {};
 	auto s = it->second;
-	if (e.seq == 0 || e.seq > s->chain->seq() ||
-	    e.out_end > s->chain->out_end())
-		return fail(fmt::format("COMMIT of a record of session {} that "
-		    "wasn't sent", s->id));
-	s->committed = std::max(s->committed, e.out_end);
-	if (s->ring) {
-		s->ring->commit(e.out_end);
-		s->ring->wake();
-	}
+	if (auto ok = s->shipper->commit(e.seq, e.out_end); !ok)
+		return ok;
 	if (!s->is_protected) {
 		s->is_protected = true;
 		s->reason.clear();
@@ -660,6 +547,7 @@ void ExportServer::Impl::standby_up(std::string key, uint64_t epoch)
 {
 	key_ = std::move(key);
 	epoch_ = epoch;
+	alone_.clear();
 	for (auto &[id, s] : sessions_) {
 		if (s->retired)
 			continue;
@@ -675,12 +563,10 @@ void ExportServer::Impl::standby_up(std::string key, uint64_t epoch)
 void ExportServer::Impl::link_down()
 {
 	key_.clear();
-	for (auto &s : std::exchange(waiting_, {}))
-		s->waiting = false;
 	for (auto &[id, s] : sessions_) {
 		s->offered.reset();
 		if (s->state == State::open) {
-			stop_ring(*s);
+			s->shipper->stop();
 			s->reason = "the link is down";
 		} else if (s->state == State::known) {
 			s->reason = "no standby";
@@ -691,10 +577,14 @@ void ExportServer::Impl::link_down()
 void ExportServer::Impl::standby_lost(const std::string &reason)
 {
 	link_down();
+	alone_ = reason;
 	auto all = sessions_;
-	for (auto &[id, s] : all)
+	for (auto &[id, s] : all) {
 		if (s->state == State::open || s->state == State::dropping)
 			unprotect(s, reason);
+		else if (s->state == State::known && !s->retired)
+			detach(s, reason);
+	}
 	while (!closing_.empty())
 		finish(closing_.begin()->first);
 }
@@ -712,7 +602,7 @@ void ExportServer::Impl::retire()
 			continue;
 		auto i = info(*s);
 		quiet(s->fd, i);
-		stop_ring(*s);
+		s->shipper->stop();
 		by_sid_.erase(s->sid);
 		s->retired = true;
 		s->reason = "another host serves it";
@@ -743,7 +633,7 @@ void ExportServer::Impl::refresh()
 	Buffer b = sink_.buffer();
 	for (auto &[id, s] : sessions_) {
 		// A connection that is closing keeps its last state.
-		if (s->state == State::open && s->linked &&
+		if (s->shipper->running() &&
 		    refresh_tcp_state(s->fd.get(), s->tcp))
 			(void)put_tcp(b, s->sid, s->tcp);
 	}
@@ -759,14 +649,14 @@ SessionInfo ExportServer::Impl::info(const Session &s) const
 	i.flow = s.flow;
 	i.user = s.user;
 	i.is_protected = s.is_protected;
-	i.stalled = s.state == State::open && !s.linked;
-	if (s.chain) {
-		i.epoch = s.chain->epoch();
-		i.in_off = s.chain->in_off();
-		i.out_end = s.chain->out_end();
-		i.acked_off = s.chain->acked_off();
+	i.stalled = s.state == State::open && !s.shipper->running();
+	if (const auto &chain = s.shipper->chain(); chain && s.sid != 0) {
+		i.epoch = chain->epoch();
+		i.in_off = chain->in_off();
+		i.out_end = chain->out_end();
+		i.acked_off = chain->acked_off();
+		i.committed = s.shipper->committed();
 	}
-	i.committed = s.committed;
 	i.state = to_string(s.state);
 	i.reason = s.reason;
 	return i;

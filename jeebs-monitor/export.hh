@@ -73,8 +73,8 @@ public:
 	// The link is down; nobody knows why. Sessions stall.
 	void link_down();
 
-	// It is certain that the standby won't adopt: all sessions go on
-	// without one.
+	// It is certain that no standby will adopt: all sessions go on without
+	// one, those too that register before the next standby_up().
 	void standby_lost_with_evidence(const std::string &reason);
 
 	// Another host owns the VIP: the TCP of every session that is here now

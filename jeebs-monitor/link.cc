@@ -404,7 +404,7 @@ void Link::Impl::came_up(const ConnectionPtr &c, PeerHello h)
 	stats.ups++;
 	stats.last_down.clear();
 	tick(self);
-	log::info("link: up with {} ({}, epoch {}, version {})",
+	log::debug("link: up with {} ({}, epoch {}, version {})",
 	    log::printable(self->peer.host), to_string(self->peer.role),
 	    self->peer.epoch, log::printable(self->peer.version));
 	if (handlers_.up)

@@ -358,10 +358,18 @@ BOOST_AUTO_TEST_CASE(evidence_sets_sessions_free)
 	BOOST_TEST(reason(m) == "resigned");
 	BOOST_TEST(!server->sessions()[0].is_protected);
 	BOOST_TEST((events.back() == "changed 1"));
-	// Its answer crosses with the loss: its PA is told to go on, too.
+	BOOST_TEST(message(waits).type == JEEBS_MSG_DETACH);
+	// Its answer crosses with that: its PA is told to go on again.
 	waits.accept(offer, 9);
 	BOOST_TEST(message(waits).type == JEEBS_MSG_DETACH);
 	BOOST_TEST(sink.sent.empty());
+	// PA may have been stalled by a jeebsd before this one.
+	FakeSshd later(path);
+	registered(later);
+	BOOST_TEST(message(later).type == JEEBS_MSG_DETACH);
+	sink.up = true;
+	server->standby_up("k2", 7);
+	checkpointed(later, opened(later, 3));
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_to_a_void_offer_is_not_taken_for_the_next)
@@ -651,6 +659,7 @@ BOOST_AUTO_TEST_CASE(retiring_is_silent)
 	// Sessions of a later time are welcome.
 	FakeSshd later(path);
 	registered(later);
+	BOOST_TEST(!later.receive()->has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_channel_without_a_hello)

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: ISC
+// Moves one incarnation's records from its ring to the link, and the standby's
+// commits back into the ring. Owner: one export session, by shared_ptr since
+// waits outlive it; event loop's thread only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include "buffer.hh"
+#include "chain.hh"
+#include "link.hh"
+#include "result.hh"
+#include "ring.hh"
+
+namespace jeebs {
+
+class Shipper : public std::enable_shared_from_this<Shipper> {
+public:
+	// bad is called at most once per start(): the producer broke the rules,
+	// and nothing more is taken from it.
+	using Bad = std::function<void(const std::string &why)>;
+
+	Shipper(boost::asio::io_context &, FrameSink &, Bad bad);
+
+	// Begins to ship; OPEN must be on its way already.
+	[[nodiscard]] Result<void> start(Ring, RecordChain, uint64_t sid);
+
+	// Lets go of the ring. The chain's state stays until the next start().
+	void stop();
+	bool running() const { return ring_.has_value(); }
+
+	// The link takes frames again.
+	void drained();
+
+	// An error means a commit of what was never sent.
+	[[nodiscard]] Result<void> commit(uint64_t seq, uint64_t out_end);
+
+	// Of the last start().
+	const std::optional<RecordChain> &chain() const { return chain_; }
+	uint64_t committed() const { return committed_; }
+
+private:
+	void wait();
+	void post_pump();
+	void pump();
+	[[nodiscard]] Result<size_t> ship();
+
+	boost::asio::io_context &io_;
+	FrameSink &sink_;
+	Bad bad_;
+	boost::asio::posix::stream_descriptor kick_;
+	std::optional<Ring> ring_;
+	std::optional<RecordChain> chain_;
+	uint64_t sid_ = 0;
+	uint64_t committed_ = 0;
+	Buffer record_;		// being put together, frame header first
+	bool waiting_ = false;	// the link is full
+	bool posted_ = false;
+};
+
+} // namespace jeebs
