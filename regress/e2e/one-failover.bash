@@ -10,7 +10,7 @@ check "the shell answers" shell_answers a 5000
 is "served by" "$shell_host" alpha
 crash_serving
 lives a
-check "the session says what happened" grep -q alpha "$scratch/pty-a.out"
+check "the session says what happened" grep -q "jeebs: host $victim failed at .* a new shell on $survivor in /usr/share" "$scratch/pty-a.out"
 check "ask" pty a 'send pwd; stty size\r'
 check "the same directory, the same window" pty a 'expect 5000 /usr/share\s+33 101'
 check "prompt" pty a 'expect 5000 \$ $'
