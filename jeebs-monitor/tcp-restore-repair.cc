@@ -214,35 +214,6 @@ private:
 
 } // namespace
 
-/** tcp_disconnect (net/ipv4/tcp.c): a RST, but not in repair mode. */
-static Result<void>
-disconnect(int fd, int repair)
-{
-	if (auto r = set(fd, IPPROTO_TCP, TCP_REPAIR, repair, "TCP_REPAIR");
-	    !r)
-		return r;
-	sockaddr nobody{};
-	nobody.sa_family = AF_UNSPEC;
-	if (connect(fd, &nobody, sizeof(nobody)) != 0)
-		return fail_errno("cannot end a TCP connection");
-	return {};
-}
-
-Result<void>
-drop_silently(int fd)
-{
-	const int off = TCP_REPAIR_OFF_NO_WP;
-	return disconnect(fd, TCP_REPAIR_ON).and_then([&] {
-		return set(fd, IPPROTO_TCP, TCP_REPAIR, off,
-		    "TCP_REPAIR off"); });
-}
-
-Result<void>
-reset_connection(int fd)
-{
-	return disconnect(fd, TCP_REPAIR_OFF_NO_WP);
-}
-
 std::unique_ptr<TcpRestorer>
 make_repair_restorer()
 {

@@ -50,19 +50,4 @@ public:
 
 [[nodiscard]] std::unique_ptr<TcpRestorer> make_repair_restorer();
 
-/**
- * Ends a connection without a packet, for every process that has it (they see
- * ECONNABORTED). Needed where its owner is elsewhere now: a socket that just
- * lingers here would make a later restore of its 4-tuple fail.
- */
-[[nodiscard]] Result<void> drop_silently(int fd);
-
-/**
- * Ends a connection with a RST, also from repair mode, for every process that
- * has it. A peer that has seen more than this socket sent takes it for an old
- * one; its next packet is answered by a RST that it takes (AckProbe makes it
- * send one).
- */
-[[nodiscard]] Result<void> reset_connection(int fd);
-
 } // namespace jeebs
