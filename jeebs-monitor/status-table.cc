@@ -31,7 +31,7 @@ bool is_rows(const json &v)
 	    [](const json &row) { return row.is_object(); });
 }
 
-std::string table(const json &rows)
+std::string table(const json &rows, const std::string &indent)
 {
 	std::vector<std::string> columns;
 	for (const auto &row : rows)
@@ -50,15 +50,38 @@ std::string table(const json &rows)
 	}
 	std::string out;
 	for (const auto &line : lines) {
-		std::string text;
+		std::string text = indent;
 		for (size_t i = 0; i < columns.size(); i++) {
 			size_t width = 0;
 			for (const auto &l : lines)
 				width = std::max(width, l[i].size());
-			text += fmt::format("  {:<{}}", line[i], width);
+			text += fmt::format("{:<{}}  ", line[i], width);
 		}
 		text.erase(text.find_last_not_of(' ') + 1);
 		out += text + "\n";
+	}
+	return out;
+}
+
+std::string section(const json &object, const std::string &indent)
+{
+	auto is_plain = [](const json &v) { return !is_rows(v) && !v.is_object(); };
+	size_t width = 0;
+	for (const auto &[key, value] : object.items())
+		if (is_plain(value))
+			width = std::max(width, log::printable(key).size());
+	std::string out;
+	for (const auto &[key, value] : object.items())
+		if (is_plain(value))
+			out += fmt::format("{}{:<{}}  {}\n", indent,
+			    log::printable(key), width, cell(value));
+	for (const auto &[key, value] : object.items()) {
+		if (is_plain(value))
+			continue;
+		auto deeper = indent + "  ";
+		out += fmt::format("{}{}:\n{}", indent, log::printable(key),
+		    is_rows(value) ? table(value, deeper) :
+		    section(value, deeper));
 	}
 	return out;
 }
@@ -67,22 +90,7 @@ std::string table(const json &rows)
 
 std::string status_table(const json &status)
 {
-	if (!status.is_object())
-		return cell(status) + "\n";
-	size_t width = 0;
-	for (const auto &[key, value] : status.items())
-		if (!is_rows(value))
-			width = std::max(width, log::printable(key).size());
-	std::string out;
-	for (const auto &[key, value] : status.items())
-		if (!is_rows(value))
-			out += fmt::format("{:<{}}  {}\n", log::printable(key),
-			    width, cell(value));
-	for (const auto &[key, value] : status.items())
-		if (is_rows(value))
-			out += fmt::format("\n{}:\n{}", log::printable(key),
-			    table(value));
-	return out;
+	return status.is_object() ? section(status, "") : cell(status) + "\n";
 }
 
 } // namespace jeebs

@@ -9,9 +9,10 @@
 
 namespace jeebs {
 
-// An object's plain members as "key  value" lines, then each array of objects
-// as a table under its name, whose columns are the members that appear in any
-// row. Control characters are escaped.
+// An object's plain members as "key  value" lines, then its objects in the same
+// way, indented under their names, and its arrays of objects as tables whose
+// columns are the members that appear in any row. Control characters are
+// escaped.
 std::string status_table(const nlohmann::ordered_json &status);
 
 } // namespace jeebs
