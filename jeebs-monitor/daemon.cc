@@ -401,6 +401,14 @@ Daemon::tick()
 	if (role_.state() == RoleState::standby_suspecting &&
 	    detector_.closed_by_peer())
 		ask_service();
+	if (now - pause_checked_ >= std::chrono::seconds(1)) {
+		pause_checked_ = now;
+		Duration pause = heartbeat_.longest_pause();
+		if (pause > config_.timing.suspect)
+			log::warning("this host sent no heartbeat for {:.0f} "
+			    "ms: it is overloaded, or `detect` is too short "
+			    "for it", to_ms(pause));
+	}
 	if (epoch_file_->pending() && now >= next_epoch_try_)
 		save_epoch(epoch_file_->value());
 	evaluate(now);

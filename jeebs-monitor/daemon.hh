@@ -109,7 +109,7 @@ private:
 
 	boost::asio::steady_timer timer_, tap_timer_, stop_timer_;
 	Time last_tick_{};
-	Time next_epoch_try_{};
+	Time next_epoch_try_{}, pause_checked_{};
 	std::deque<Action> actions_;
 	bool acting_ = false;
 	HeartbeatSay said_;

@@ -81,6 +81,8 @@ struct HeartbeatIo::Impl : std::enable_shared_from_this<Impl> {
 	uint64_t peer_instance = 0, peer_counter = 0, peer_sent = 0;
 	Time peer_received{};
 	Duration peer_lease{};
+	Time last_sent{};
+	Duration longest_pause{};
 	std::deque<HeartbeatHeard> mailbox;
 	std::vector<HeartbeatPathStats> stats;
 };
@@ -170,6 +172,9 @@ HeartbeatIo::Impl::send_all()
 		    peer_lens[i]) == static_cast<ssize_t>(packet->size()))
 			stats[i].sent++;
 	}
+	if (last_sent != Time{})
+		longest_pause = std::max(longest_pause, now - last_sent);
+	last_sent = now;
 }
 
 // mutex is held.
@@ -354,6 +359,13 @@ HeartbeatIo::stats() const
 {
 	std::lock_guard lock(impl_->mutex);
 	return impl_->stats;
+}
+
+Duration
+HeartbeatIo::longest_pause()
+{
+	std::lock_guard lock(impl_->mutex);
+	return std::exchange(impl_->longest_pause, Duration::zero());
 }
 
 bool

@@ -73,6 +73,9 @@ public:
 
 	std::vector<HeartbeatPathStats> stats() const;
 	bool realtime() const;
+	// The longest time between two of our heartbeats so far: what the
+	// machine's scheduling costs. Reset by the call.
+	Duration longest_pause();
 
 private:
 	struct Impl;

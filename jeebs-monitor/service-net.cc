@@ -20,6 +20,8 @@ constexpr milliseconds announce_pauses[] = {
 	milliseconds(2000), milliseconds(5000)
 };
 constexpr uint16_t first_queue = 74;
+// To be had in some ms: opening it holds the event loop.
+constexpr uint32_t tap_ring = 8U << 20;
 
 void
 keep_first(Result<void> &result, Result<void> r)
@@ -68,6 +70,7 @@ ServiceNet::ServiceNet(boost::asio::io_context &io, const Config &c,
 		t.interface = p.interface;
 		t.vips = addrs;
 		t.port = c.service_port;
+		t.ring_bytes = tap_ring;
 		p.tap = std::make_unique<Tap>(io, t, tapped);
 	}
 }
