@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
 // TcpRestorer: an established TCP socket out of a session record.
 // Backends: TCP_REPAIR (tcp-restore-repair.cc), a kernel module.
-// Synchronous, about 20 us a socket; any one thread. Needs CAP_NET_ADMIN.
+// Synchronous, about 20 us a socket; any one thread. Needs CAP_NET_ADMIN, and
+// CAP_NET_BIND_SERVICE for a port below 1024.
 #pragma once
 
 #include <cstdint>
