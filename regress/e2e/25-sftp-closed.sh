@@ -9,6 +9,8 @@ check "sftp: pwd" pty f 'send pwd\r'
 check "sftp: works" pty f 'expect 5000 /home/lab'
 login a vip
 crash_serving
+check "sftp: says so" pty f 'expect 5000 Connection closed'
+check "sftp: the next command" pty f 'send ls\r'
 check "sftp: ends" pty f 'wait 5000'
 is "sftp: exit status" "$(jq .status <<<"$pty_answer")" 255
 lives a

@@ -14,7 +14,7 @@ lab pause alpha
 frozen=$EPOCHREALTIME
 victim=alpha survivor=beta
 lives a
-sleep "$(awk -v a="$frozen" -v b="$EPOCHREALTIME" 'BEGIN { d = 10 - b + a; print d > 0 ? d : 0 }')"
+sleep "$(awk -v a="$frozen" -v b="$EPOCHREALTIME" 'BEGIN { d = 10 - b + a; print (d > 0 ? d : 0) }')"
 lab resume alpha
 check "alpha joins as standby" within 10 eval \
 	'[[ $(lab status --json | jq -r .standby) == alpha ]]'

@@ -19,7 +19,8 @@ works_as_stock() {
 	is "$1: sftp" "$(echo pwd | lab exec client -- sftp -q -F "$SSH_CONFIG" -b - \
 		vip | tail -n 1)" "Remote working directory: /home/lab"
 }
-lab_up --set sshd.Jeebs=no
+lab_up --set sshd.Jeebs=no --no-wait
+check "alpha serves" within 10 eval '[[ $(serving) == alpha ]]'
 works_as_stock "Jeebs no"
 is "Jeebs no: sessions that jeebsd knows" "$(lab status --json | jq .sessions)" 0
 lab down

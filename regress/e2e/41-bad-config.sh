@@ -67,5 +67,6 @@ refuses "sshd: Jeebs maybe" sshd_says 'Jeebs maybe'
 check "sshd names the line" said "sshd_config line 2" sshd_says "Jeebs maybe"
 refuses "sshd: JeebsSocket without a path" sshd_says 'JeebsSocket'
 check "sshd: JeebsSocket" sshd_says 'JeebsSocket /run/x'
-check "sshd -T shows it" eval '"$build/openssh/sshd" -T -f "$scratch/sshd_config" | grep -qx "jeebssocket /run/x"'
+check "sshd -T shows it" said "jeebssocket /run/x" \
+	"$build/openssh/sshd" -T -f "$scratch/sshd_config"
 done_testing

@@ -67,6 +67,13 @@ freezer_set() {
 	fi
 }
 
+freezer_frozen() {
+	local dir
+	dir=$(freezer_dir "$1")
+	[[ $freezer ]] && grep -sqx 'frozen 1' "$dir/cgroup.events" ||
+		[[ $(cat "$dir/freezer.state" 2>/dev/null) == FROZEN ]]
+}
+
 # Kills what runs under HOST, as an earlier lab of this name may have left it,
 # and waits until it is dead.
 freezer_sweep() {

@@ -55,7 +55,7 @@ host_network() {
 
 # host_start HOST: power on; returns when its services were started.
 host_start() {
-	local h=$1 dir=$state/hosts/$1 deadline=$((SECONDS + 15))
+	local h=$1 dir=$state/hosts/$1 deadline=$((SECONDS + 60))
 	mkdir -p "$dir"/{etc,etc-work,lib,lib-work,log,run,mnt}
 	host_network "$h"
 	rm -f "$dir/pid" "$dir/ready"
@@ -91,13 +91,13 @@ close_inherited() {
 
 lab_up() {
 	local arg value
-	stock='' input=tap mirror=on
+	stock='' nowait='' input=tap mirror=on
 	while (($#)); do
 		arg=$1
 		value=${2-}
 		case $arg in
-		--stock)
-			stock=1
+		--stock | --no-wait)
+			[[ $arg == --stock ]] && stock=1 || nowait=1
 			shift
 			continue
 			;;
@@ -152,7 +152,7 @@ lab_up() {
 			address add $vip/24 dev svc0
 			address add $vip6/64 dev svc0 nodad
 		END
-	else
+	elif [[ -z $nowait ]]; then
 		wait_protected 20
 	fi
 	echo up >"$state/up"

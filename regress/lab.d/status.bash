@@ -3,13 +3,14 @@
 
 # jeebsctl's JSON of HOST, or nothing when it is down or doesn't answer.
 host_status() {
-	host_up "$1" || return 0
+	host_up "$1" && ! freezer_frozen "$1" || return 0
 	(lab_exec "$1" -- timeout 2 "$build/monitor/jeebsctl" \
 		status --json) 2>/dev/null || :
 }
 
 lab_status_json() {
 	local a b
+	freezer_find
 	a=$(host_status alpha)
 	b=$(host_status beta)
 	jq -cn --argjson alpha "${a:-null}" --argjson beta "${b:-null}" '
