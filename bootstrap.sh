@@ -95,7 +95,7 @@ case ${1-} in
 deps) deps ;;
 build) build all ;;
 demo)
-	build all e2e
+	build demo-build
 	exec regress/e2e/demo "${@:2}"
 	;;
 check)
