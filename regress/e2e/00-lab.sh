@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.bash"
 
 on_vip() {
-	lab exec client -- timeout 5 ssh -F "$SSH_CONFIG" "$@"
+	lab exec client -- timeout 60 ssh -F "$SSH_CONFIG" "$@"
 }
 
 before=$(findmnt -rno TARGET | sort)

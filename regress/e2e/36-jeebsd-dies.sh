@@ -6,7 +6,7 @@
 lab_up
 login a vip
 capture client vip-frames "src host $VIP and tcp"
-lab exec alpha -- bash -c 'kill -KILL "$(</run/jeebsd.pid)"'
+stop_jeebsd alpha
 killed=$EPOCHREALTIME
 check "the session goes on" shell_answers a 15000
 holder=$shell_host

@@ -29,7 +29,7 @@ lab_up
 # The standby first, so that it doesn't take over. Then the VIP stays where it is
 # only by hand: no jeebsd is there to keep it, and the kernel's lease is its.
 for h in beta alpha; do
-	lab exec "$h" -- bash -c 'kill -KILL "$(</run/jeebsd.pid)"'
+	stop_jeebsd "$h"
 done
 lab exec alpha -- ip address replace "$VIP/24" dev svc0
 lab exec alpha -- nft flush ruleset

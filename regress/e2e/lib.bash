@@ -186,3 +186,14 @@ dark_at() {
 	jq -r --arg h "$1" 'select(.event == "dark" and .host == $h) | .realtime' \
 		"${JEEBS_LAB_DIR:-/run/jeebs-lab}/$JEEBS_LAB/events" | tail -n 1
 }
+
+stop_jeebsd() {
+	lab exec "$1" -- bash -c 'kill -KILL "$(</run/jeebsd.pid)"'
+}
+
+# As its service would.
+start_jeebsd() {
+	lab exec "$1" -- bash -c "setsid '$build/monitor/jeebsd' \
+		-f /etc/jeebs/jeebsd.conf </dev/null >>/var/log/jeebsd.log 2>&1 &
+		echo \$! >/run/jeebsd.pid"
+}

@@ -8,8 +8,11 @@ check "prompt" pty a 'expect 5000 \$ $'
 check "a window size of its own" pty a 'resize 33 101'
 check "the shell answers" shell_answers a 5000
 is "served by" "$shell_host" alpha
+capture client resets "tcp port 22 and (tcp[tcpflags] & tcp-rst != 0)"
 crash_serving
 lives a
+stop_capture
+is "resets on the client's wire" "$(captured resets | wc -l)" 0
 check "the session says what happened" grep -q "jeebs: host $victim failed at .* a new shell on $survivor in /usr/share" "$scratch/pty-a.out"
 check "ask" pty a 'send pwd; stty size\r'
 check "the same directory, the same window" pty a 'expect 5000 /usr/share\s+33 101'
