@@ -33,7 +33,9 @@ using boost::system::error_code;
 namespace {
 
 constexpr auto hello_timeout = std::chrono::seconds(5);
-constexpr auto refresh_period = std::chrono::seconds(1);
+// Each session's TCP state is refreshed once a second, a tenth of them at once.
+constexpr auto refresh_period = std::chrono::milliseconds(100);
+constexpr uint64_t refresh_phases = 10;
 constexpr size_t max_sessions = 20000;
 
 enum class State {
@@ -154,6 +156,7 @@ private:
 	std::string alone_;		// why no standby holds anything
 	uint64_t epoch_ = 0;
 	uint64_t next_id_ = 1;
+	uint64_t refresh_phase_ = 0;
 };
 
 ExportServer::Impl::~Impl()
@@ -628,12 +631,14 @@ void ExportServer::Impl::refresh_later()
 
 void ExportServer::Impl::refresh()
 {
+	refresh_phase_ = (refresh_phase_ + 1) % refresh_phases;
 	if (!sink_.is_up() || sink_.congested())
 		return;
 	Buffer b = sink_.buffer();
 	for (auto &[id, s] : sessions_) {
 		// A connection that is closing keeps its last state.
-		if (s->shipper->running() &&
+		if (id % refresh_phases == refresh_phase_ &&
+		    s->state == State::open && s->shipper->running() &&
 		    refresh_tcp_state(s->fd.get(), s->tcp))
 			(void)put_tcp(b, s->sid, s->tcp);
 	}

@@ -188,7 +188,7 @@ void Link::Impl::connect()
 {
 	auto s = std::make_shared<tcp::socket>(io_);
 	auto deadline = std::make_shared<asio::steady_timer>(io_,
-	    options.handshake_timeout);
+	    options.connect_timeout);
 	deadline->async_wait([s](error_code ec) {
 		error_code ignored;
 		if (!ec)

@@ -28,6 +28,8 @@ class FrameSink {
 public:
 	virtual ~FrameSink() = default;
 	virtual bool is_up() const = 0;
+	// The peer's HELLO; nullptr while down.
+	virtual const PeerHello *peer() const = 0;
 	// Takes one or more whole encoded frames. False if the link is down
 	// (they are gone then).
 	virtual bool send(Buffer frames) = 0;
@@ -48,7 +50,8 @@ struct LinkOptions {
 	std::string peer_pin;
 	ms retry_min{100};		// between attempts, doubling
 	ms retry_max{500};
-	ms handshake_timeout{3000};	// TCP, TLS and HELLO together
+	ms connect_timeout{500};	// a peer that boots isn't waited for longer
+	ms handshake_timeout{3000};	// TLS and HELLO
 	ms dead_after{2000};		// silence that ends a connection
 	size_t queue_high = 4U << 20;	// bytes: congested
 	size_t queue_low = 1U << 20;	// bytes: no longer
@@ -107,8 +110,7 @@ public:
 	[[nodiscard]] Result<std::array<uint8_t, 32>> exporter(
 	    std::string_view label) const;
 
-	// The peer's HELLO; nullptr while down.
-	const PeerHello *peer() const;
+	const PeerHello *peer() const override;
 	LinkStats stats() const;
 	// The port in use by the listener, for tests with port 0.
 	uint16_t listen_port() const;

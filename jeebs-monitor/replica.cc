@@ -2,20 +2,52 @@
 #include "replica.hh"
 
 #include <cerrno>
+#include <utility>
 
 #include "log.hh"
 
 namespace jeebs {
 
-Replica::Replica(Store &store, FrameSink &sink, Handlers h)
-    : store_(store), sink_(sink), handlers_(std::move(h))
+Replica::Replica(Store &store, FrameSink &sink, Handlers h, Clock clock)
+    : store_(store), sink_(sink), handlers_(std::move(h)),
+      clock_(std::move(clock))
 {
+}
+
+// Sessions that ended while the primary had no jeebsd were never closed here.
+void Replica::watch_instance()
+{
+	const PeerHello *peer = sink_.peer();
+	if (peer == nullptr || peer->instance == instance_)
+		return;
+	instance_ = peer->instance;
+	left_over_.clear();
+	for (const auto &s : store_.sessions())
+		left_over_.insert(s.flow);
+	forget_at_ = clock_() + forget_after;
+}
+
+void Replica::forget_left_over()
+{
+	if (left_over_.empty() || clock_() < forget_at_)
+		return;
+	for (const Flow &flow : std::exchange(left_over_, {})) {
+		auto s = store_.find(flow);
+		if (!s)
+			continue;
+		log::info("store: {} forgotten: the primary doesn't know it "
+		    "any more", flow.to_string());
+		store_.close(s->sid);
+		if (handlers_.closed)
+			handlers_.closed(flow);
+	}
 }
 
 Result<void> Replica::frame(const FrameView &f)
 {
-	auto now = std::chrono::steady_clock::now();
+	auto now = clock_();
 
+	watch_instance();
 	switch (f.type) {
 	case FrameType::record: {
 		auto r = get_record(f.payload);
@@ -27,6 +59,7 @@ Result<void> Replica::frame(const FrameView &f)
 		auto o = get_open(f.payload);
 		if (!o)
 			return tl::unexpected(o.error());
+		left_over_.erase(Flow::from_state(o->tcp));
 		if (auto ok = store_.open(*o, now); !ok)
 			drop(o->sid, Flow::from_state(o->tcp), ok.error().what);
 		return {};
@@ -104,6 +137,8 @@ void Replica::drop(uint64_t sid, const Flow &flow, const std::string &reason)
 
 void Replica::flush()
 {
+	watch_instance();
+	forget_left_over();
 	if (commits_.empty())
 		return;
 	Buffer b = sink_.buffer();

@@ -4,7 +4,9 @@
 // event loop's thread only.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <set>
 #include <vector>
 
 #include "frame.hh"
@@ -15,6 +17,11 @@ namespace jeebs {
 
 class Replica {
 public:
+	// A primary whose jeebsd was started again offers all its sessions
+	// anew, as its sshd's monitors reach it within a second or two. What it
+	// hasn't offered after this long has ended meanwhile.
+	static constexpr std::chrono::seconds forget_after{60};
+
 	struct Handlers {
 		// A session's incarnation can be adopted from now on.
 		std::function<void(const StoredSession &)> opened;
@@ -22,7 +29,10 @@ public:
 		std::function<void(const Flow &)> closed;
 	};
 
-	Replica(Store &, FrameSink &, Handlers = {});
+	using Clock = std::function<SteadyTime()>;
+
+	Replica(Store &, FrameSink &, Handlers = {},
+	    Clock = std::chrono::steady_clock::now);
 
 	// OPEN, RECORD, TCP and CLOSE; an error means a broken protocol. A
 	// session that breaks the rules is dropped alone: that is no error.
@@ -39,10 +49,17 @@ private:
 	void close(uint64_t sid);
 	void drop(uint64_t sid, const Flow &, const std::string &reason);
 
+	void watch_instance();
+	void forget_left_over();
+
 	Store &store_;
 	FrameSink &sink_;
 	Handlers handlers_;
+	Clock clock_;
 	std::vector<CommitEntry> commits_;
+	uint64_t instance_ = 0;		// of the primary's jeebsd
+	std::set<Flow> left_over_;	// not offered by that one yet
+	SteadyTime forget_at_{};
 };
 
 } // namespace jeebs

@@ -96,10 +96,12 @@ inline bool same_bytes(Bytes a, Bytes b)
 class FakeSink : public FrameSink {
 public:
 	bool up = true, full = false;
+	PeerHello hello;
 	Buffer sent;
 	size_t frames = 0;
 
 	bool is_up() const override { return up; }
+	const PeerHello *peer() const override { return up ? &hello : nullptr; }
 	bool congested() const override { return full; }
 	bool send(Buffer b) override
 	{

@@ -13,13 +13,14 @@ struct Standby {
 	Store store;
 	FakeSink sink;
 	std::vector<std::string> events;
+	SteadyTime now{};
 	Replica replica{store, sink, {
 	    .opened = [this](const StoredSession &s) {
 		    events.push_back("opened " + std::to_string(s.sid));
 	    },
 	    .closed = [this](const Flow &f) {
 		    events.push_back("closed " + std::to_string(f.remote_port));
-	    }}};
+	    }}, [this] { return now; }};
 
 	Result<void> feed(const Buffer &b)
 	{
@@ -133,6 +134,32 @@ BOOST_AUTO_TEST_CASE(a_lost_link_voids_what_was_not_sent)
 	replica.flush();
 	BOOST_TEST(sink.sent.empty());
 	BOOST_TEST(store.find(1)->adoptable);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_restarted_primary_does_not_offer_is_forgotten)
+{
+	sink.hello.instance = 1;
+	open(1);
+	open(2, 2, 5001);
+	record(1, {.type = JEEBS_REC_CHECKPOINT, .seq = 1});
+	record(2, {.type = JEEBS_REC_CHECKPOINT, .seq = 1, .id = 2});
+	replica.flush();
+	now += 2 * Replica::forget_after;
+	replica.link_down();
+	replica.flush();	// the same jeebsd as before
+	BOOST_TEST(store.size() == 2U);
+
+	sink.hello.instance = 5;
+	replica.flush();
+	open(3, 3);
+	now += Replica::forget_after - std::chrono::seconds(1);
+	replica.flush();
+	BOOST_TEST(store.size() == 2U);
+	now += std::chrono::seconds(1);
+	replica.flush();
+	BOOST_TEST(store.size() == 1U);
+	BOOST_TEST(store.find(1)->flow.remote_port == 5000);
+	BOOST_TEST(events.back() == "closed 5001");
 }
 
 BOOST_AUTO_TEST_CASE(frames_that_a_primary_does_not_send)
