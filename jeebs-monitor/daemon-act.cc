@@ -2,6 +2,8 @@
 // The Daemon's hands: what each action of the Role does.
 #include "daemon.hh"
 
+#include <algorithm>
+
 #include <boost/asio/post.hpp>
 
 #include "log.hh"
@@ -14,6 +16,7 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds probe_wait(250);
+constexpr size_t max_asked = 32;
 
 void
 complain(const char *what, const Result<void> &r)
@@ -40,6 +43,7 @@ Daemon::perform(Actions actions)
 		act(a);
 	}
 	acting_ = false;
+	net_.watch_clients(role_.listening());
 	sync();
 }
 
@@ -93,8 +97,10 @@ Daemon::act(const Action &a)
 		send_key();
 		break;
 	case ActionKind::probe:
-		net_.probe(probe_wait, [this](auto by) {
-			perform(role_.probed(by, BootClock::now()));
+		net_.probe(probe_wait, others_to_ask(), [this](auto by,
+		    bool neighbours) {
+			perform(role_.probed(by, neighbours,
+			    BootClock::now()));
 			evaluate(BootClock::now());
 		});
 		break;
@@ -136,6 +142,31 @@ Daemon::act(const Action &a)
 		log::info("{}", a.why);
 		break;
 	}
+}
+
+// Who may tell that this host is on the LAN: clients, and whom it has talked
+// to, but not the peer.
+std::vector<IpAddr>
+Daemon::others_to_ask() const
+{
+	std::vector<IpAddr> all = net_.known_neighbours();
+
+	for (const SessionInfo &s : export_.sessions())
+		all.push_back(s.flow.remote);
+	std::erase_if(all, [this](const IpAddr &a) {
+		std::string text = a.to_string();
+		if (net_.is_vip(a) || text == config_.peer.address)
+			return true;
+		for (const HeartbeatPath &h : config_.heartbeats)
+			if (text == h.remote)
+				return true;
+		return false;
+	});
+	std::sort(all.begin(), all.end());
+	all.erase(std::unique(all.begin(), all.end()), all.end());
+	if (all.size() > max_asked)
+		all.resize(max_asked);
+	return all;
 }
 
 void

@@ -63,6 +63,8 @@ takeover_json(const TakeoverReport *t)
 const char *
 coarse_role(RoleState s)
 {
+	if (s == RoleState::primary_stalled)
+		return "stalled";
 	if (is_primary(s))
 		return "primary";
 	if (s == RoleState::taking_over)
@@ -132,8 +134,11 @@ Daemon::status() const
 	j["host"] = host;
 	j["role"] = coarse_role(state);
 	j["state"] = to_string(state);
-	j["serving"] = serving ? host : peer_there && is_primary(peer->state) ?
-	    other : none;
+	auto serves = [](RoleState s) {
+		return is_primary(s) && s != RoleState::primary_stalled;
+	};
+	j["serving"] = serves(state) ? host : peer_there &&
+	    serves(peer->state) ? other : none;
 	j["standby"] = is_standby() ? host : peer_there && serving &&
 	    !is_primary(peer->state) ? other : none;
 	j["protected"] = is_protected;

@@ -71,7 +71,12 @@ Daemon::Daemon(boost::asio::io_context &io, const Config &config,
     const LinkKey &key)
     : io_(io), config_(config), instance_(random_number()), role_(config),
       detector_(config.timing, config.heartbeats.size()),
-      net_(io, config, [this](auto p) { tapped(p); }),
+      net_(io, config, [this](auto p) { tapped(p); },
+	  [this](ClientSign s) {
+		Time now = BootClock::now();
+		perform(role_.clients(s, now));
+		evaluate(now);
+	}),
       restorer_(make_repair_restorer()),
       link_(io, key, link_options(config), link_handlers()),
       replica_(store_, link_, {[this](const StoredSession &s) {
@@ -171,6 +176,7 @@ Daemon::export_handlers()
 	h.wanted = [this](const Flow &f) { return net_.is_vip(f.local); };
 	h.opened = [this](const SessionInfo &i) { session_opened(i); };
 	h.closed = [this](const SessionInfo &i) {
+		open_sessions_--;
 		net_.unprotect(i.flow);
 		takeover_.forget(i.flow);
 	};
@@ -366,6 +372,7 @@ Daemon::offer()
 void
 Daemon::session_opened(const SessionInfo &i)
 {
+	open_sessions_++;
 	net_.protect(i.flow);
 	// sshd of a host that lost the VIP while no jeebsd was there to say it.
 	if (is_standby())
@@ -391,6 +398,7 @@ Daemon::tick()
 	Time now = BootClock::now();
 
 	heartbeat_.alive(now);
+	role_.has_sessions(open_sessions_ > 0);
 	Duration gap = now - last_tick_;
 	last_tick_ = now;
 	if (gap > config_.timing.suspect) {

@@ -77,6 +77,7 @@ private:
 	void send_key();
 	void clear_store(const std::string &why);
 	void ask_service();
+	std::vector<IpAddr> others_to_ask() const;
 
 	void tick();
 	void evaluate(Time now);
@@ -115,6 +116,7 @@ private:
 	HeartbeatSay said_;
 	PeerRole said_role_ = PeerRole::joining;
 	std::string peer_key_;	// the standby's recovery key, "" while none
+	size_t open_sessions_ = 0;
 	bool offering_ = false;	// under a lease: sessions may be offered
 	bool dropping_link_ = false;	// it is us who close it
 	bool peer_resigned_ = false;

@@ -37,8 +37,9 @@ enum HeartbeatFlag : uint8_t {
 				// packet's sending time plus the lease
 	hb_release = 8,		// primary: please let me go alone
 	hb_released = 16,	// standby: done, I hold nothing
+	hb_sessions = 32,	// it has sessions of the VIP
 };
-inline constexpr uint8_t hb_all_flags = 31;
+inline constexpr uint8_t hb_all_flags = 63;
 
 /*
  * On the wire, big-endian: uint32 magic, uint8 version, uint8 direction,

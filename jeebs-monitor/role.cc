@@ -14,6 +14,8 @@ constexpr Duration retry_after = std::chrono::seconds(1);
 constexpr Duration retry_takeover = std::chrono::milliseconds(100);
 // What a takeover needs from its start to the VIP, with room.
 constexpr Duration last_moment = std::chrono::milliseconds(300);
+// How long a packet for the VIP at another host says that it serves.
+constexpr Duration elsewhere_ttl = std::chrono::seconds(5);
 
 bool
 searching(RoleState s)
@@ -57,6 +59,7 @@ Role::enter(RoleState s, const std::string &why, Actions &out)
 	resume_ = false;
 	committed_ = false;
 	asking_ = false;
+	here_at_ = Time{};
 	if (s != RoleState::primary_protected &&
 	    s != RoleState::primary_stalled)
 		asked_release_ = false;
@@ -135,8 +138,12 @@ Role::disarm(const std::string &why, Actions &out)
 bool
 Role::peer_wins() const
 {
-	bool theirs = peer_->flags & hb_preferred;
+	bool theirs = peer_->flags & hb_sessions;
 
+	// Who retires ends its sessions.
+	if (theirs != has_sessions_)
+		return theirs;
+	theirs = peer_->flags & hb_preferred;
 	if (theirs != preferred_)
 		return theirs;
 	return peer_name_ < host_;
@@ -482,7 +489,7 @@ Role::resigned(Time now)
 }
 
 Actions
-Role::probed(const std::optional<std::string> &by, Time now)
+Role::probed(const std::optional<std::string> &by, bool neighbours, Time now)
 {
 	Actions out;
 
@@ -494,15 +501,25 @@ Role::probed(const std::optional<std::string> &by, Time now)
 		deadline_ = now;
 		return out;
 	}
+	return judge(by ? *by : now - elsewhere_at_ < elsewhere_ttl ?
+	    "another host speaks as the VIP" : "", neighbours, now);
+}
+
+// by: who serves, as far as the LAN shows; "" for nobody.
+Actions
+Role::judge(const std::string &by, bool neighbours, Time now)
+{
+	Actions out;
+
 	if (state_ == RoleState::probing) {
-		if (by && resume_) {
-			retire(fmt::format("{} while we were away", *by), out);
-			begin_search(*by, now, out);
-		} else if (by) {
+		if (!by.empty() && resume_) {
+			retire(by + " while we were away", out);
+			begin_search(by, now, out);
+		} else if (!by.empty()) {
 			if (!told_)
 				say(fmt::format("{}: somebody serves, not "
 				    "starting to; {} isn't heard, check the "
-				    "link to it", *by, peer_name_), out);
+				    "link to it", by, peer_name_), out);
 			told_ = true;
 			deadline_ = now + retry_after;
 		} else if (resume_) {
@@ -517,15 +534,23 @@ Role::probed(const std::optional<std::string> &by, Time now)
 			    "nobody answers for the VIP", peer_name_), out);
 		}
 	} else if (state_ == RoleState::primary_stalled) {
-		if (by) {
-			std::string why = fmt::format("{}: {} took over",
-			    *by, peer_name_);
+		if (!by.empty()) {
+			std::string why = fmt::format("{}: {} took over", by,
+			    peer_name_);
 			retire(why, out);
 			begin_search(why, now, out);
-		} else {
+		} else if (here_at_ >= may_go_alone() || neighbours) {
 			go_alone(fmt::format("{} is silent, its time to take "
-			    "over has passed and nobody answers for the VIP",
-			    peer_name_), out);
+			    "over has passed, nobody answers for the VIP and "
+			    "{}", peer_name_, neighbours ? "others on the LAN "
+			    "hear us" : "clients address it to us"), out);
+		} else {
+			if (!told_)
+				say("nobody on the LAN answers: it is this "
+				    "host that is cut off, or nobody is there "
+				    "to serve", out);
+			told_ = true;
+			deadline_ = now + retry_after;
 		}
 	}
 	return out;
@@ -549,6 +574,36 @@ Role::fenced(bool ok, Time now)
 		deadline_ = now + retry_after;
 	}
 	return out;
+}
+
+// The standby's time to take over has passed then; had it done so, clients
+// would know it. What they did before says nothing.
+Time
+Role::may_go_alone() const
+{
+	return lease_.last() ? *lease_.last() + alone_after_ : time_never;
+}
+
+bool
+Role::listening() const
+{
+	return state_ == RoleState::primary_stalled ||
+	    state_ == RoleState::starting || state_ == RoleState::probing;
+}
+
+Actions
+Role::clients(ClientSign sign, Time now)
+{
+	if (sign == ClientSign::elsewhere) {
+		elsewhere_at_ = now;
+		here_at_ = Time{};
+	} else {
+		here_at_ = now;
+		if (state_ == RoleState::primary_stalled && !have_fence_ &&
+		    now >= may_go_alone() && deadline_ > now && !asking_)
+			deadline_ = now;
+	}
+	return {};
 }
 
 Actions
@@ -585,7 +640,7 @@ Role::tick(Time now)
 			    std::chrono::duration_cast<
 			    std::chrono::milliseconds>(lease_time_).count()),
 			    out);
-			deadline_ = *lease_.last() + alone_after_;
+			deadline_ = may_go_alone();
 		} else if (!link_up_ && !asked_release_ &&
 		    now >= link_down_at_ + alone_after_) {
 			say(fmt::format("{} is heard, but the replication "
@@ -692,6 +747,8 @@ Role::flags() const
 		f |= hb_preferred;
 	if (vip_here_)
 		f |= hb_vip_here;
+	if (has_sessions_)
+		f |= hb_sessions;
 	if (asked_release_)
 		f |= hb_release;
 	if (released_)

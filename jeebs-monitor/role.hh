@@ -22,6 +22,7 @@
 #include "detector.hh"
 #include "heartbeat.hh"
 #include "lease.hh"
+#include "vip-traffic.hh"
 
 namespace jeebs {
 
@@ -76,10 +77,16 @@ public:
 	// The peer ends on purpose: a standby holds nothing any more, a
 	// primary leaves its host serving without protection.
 	[[nodiscard]] Actions resigned(Time now);
-	// by: who answered for which VIP, or nobody.
+	// by: who answered for which VIP, or nobody. neighbours: others on the
+	// LAN answered for themselves.
 	[[nodiscard]] Actions probed(const std::optional<std::string> &by,
-	    Time now);
+	    bool neighbours, Time now);
+	// Sessions end if this host retires.
+	void has_sessions(bool yes) { has_sessions_ = yes; }
 	[[nodiscard]] Actions fenced(bool ok, Time now);
+	// Whom clients take for the VIP's owner; wanted while listening().
+	[[nodiscard]] Actions clients(ClientSign, Time now);
+	bool listening() const;
 	// We didn't run for `gap`.
 	[[nodiscard]] Actions clock_gap(Duration gap, Time now);
 	// A deadline of next() has come.
@@ -120,7 +127,9 @@ private:
 	bool peer_wins() const;
 	bool fresh(Time now) const;
 	Time process_deadline() const;
+	Time may_go_alone() const;
 
+	Actions judge(const std::string &by, bool neighbours, Time now);
 	void heard_searching(Time now, Actions &);
 	void heard_serving(bool restarted, Time now, Actions &);
 	void heard_standby(Time now, Actions &);
@@ -134,6 +143,7 @@ private:
 	uint64_t epoch_ = 0;
 	uint64_t highest_ = 0;	// epoch ever heard of
 	bool vip_here_ = false;
+	bool has_sessions_ = false;
 	bool link_up_ = false;
 	bool asked_release_ = false, released_ = false;
 	bool committed_ = false;
@@ -143,6 +153,7 @@ private:
 	PeerHealth health_ = PeerHealth::unheard;
 	std::optional<PeerReport> peer_;
 	Time link_down_at_{};
+	Time here_at_{}, elsewhere_at_{};	// clients' packets for the VIP
 	Time deadline_ = time_never;	// of the state
 	PrimaryLease lease_;
 	StandbyPromise promise_;

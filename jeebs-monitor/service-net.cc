@@ -2,6 +2,8 @@
 #include "service-net.hh"
 
 #include <algorithm>
+#include <fstream>
+#include <sstream>
 
 #include <boost/asio/post.hpp>
 
@@ -40,14 +42,14 @@ whole_ms(Duration d)
 } // namespace
 
 ServiceNet::ServiceNet(boost::asio::io_context &io, const Config &c,
-    PacketCallback tapped)
+    PacketCallback tapped, VipTraffic::Callback clients)
     : io_(io), announce_timer_(io)
 {
 	for (const VipConfig &v : c.vips) {
 		auto it = std::find_if(ports_.begin(), ports_.end(),
 		    [&v](const Port &p) { return p.interface == v.interface; });
 		if (it == ports_.end()) {
-			ports_.push_back({v.interface, {}, {}, {}, {}, {}});
+			ports_.push_back({v.interface, {}, {}, {}, {}, {}, {}});
 			it = std::prev(ports_.end());
 		}
 		IpAddr addr = IpAddr::parse(v.address).value();
@@ -72,6 +74,8 @@ ServiceNet::ServiceNet(boost::asio::io_context &io, const Config &c,
 		t.port = c.service_port;
 		t.ring_bytes = tap_ring;
 		p.tap = std::make_unique<Tap>(io, t, tapped);
+		p.traffic = std::make_unique<VipTraffic>(io, p.interface,
+		    addrs, clients);
 	}
 }
 
@@ -216,9 +220,11 @@ ServiceNet::announce_round(size_t round)
 {
 	if (!announcing_)
 		return;
+	// Without a lease it doesn't leave the host (ENOBUFS).
 	for (Port &p : ports_)
 		for (const Vip &v : p.vips)
-			if (auto r = p.announcer->announce(v.addr); !r)
+			if (auto r = p.announcer->announce(v.addr);
+			    !r && r.error().errnum != ENOBUFS)
 				log::warning("announcing {}: {}",
 				    v.addr.to_string(), r.error().what);
 	if (round >= std::size(announce_pauses))
@@ -248,10 +254,12 @@ ServiceNet::claimed(const IpAddr &addr, const MacAddr &mac)
 }
 
 void
-ServiceNet::probe(milliseconds wait, ProbeCallback callback)
+ServiceNet::probe(milliseconds wait, std::span<const IpAddr> others,
+    ProbeCallback callback)
 {
 	struct Round {
 		size_t left = 0;
+		bool neighbours = false;
 		std::optional<std::string> by;
 		ProbeCallback callback;
 	};
@@ -263,7 +271,7 @@ ServiceNet::probe(milliseconds wait, ProbeCallback callback)
 	round->left = 1;
 	auto finish = [round, alive] {
 		if (--round->left == 0 && !alive.expired())
-			round->callback(round->by);
+			round->callback(round->by, round->neighbours);
 	};
 	for (Port &p : ports_)
 		for (const Vip &v : p.vips) {
@@ -284,7 +292,53 @@ ServiceNet::probe(milliseconds wait, ProbeCallback callback)
 				finish();
 			}
 		}
+	for (const IpAddr &other : others)
+		for (Port &p : ports_) {
+			round->left++;
+			auto r = p.announcer->solicit(other, wait,
+			    [round, finish](std::optional<MacAddr> mac) {
+				round->neighbours |= mac.has_value();
+				finish();
+			});
+			if (!r)
+				finish();
+		}
 	boost::asio::post(io_, finish);
+}
+
+std::vector<IpAddr>
+ServiceNet::known_neighbours() const
+{
+	std::vector<IpAddr> all;
+	std::ifstream table("/proc/net/arp");
+	std::string line;
+
+	std::getline(table, line);	// names of the columns
+	while (std::getline(table, line) && all.size() < 4096) {
+		std::istringstream in(line);
+		std::string address, type, flags, mac, mask, device;
+		if (!(in >> address >> type >> flags >> mac >> mask >> device))
+			continue;
+		for (const Port &p : ports_)
+			if (p.interface == device)
+				if (auto a = IpAddr::parse(address))
+					all.push_back(*a);
+	}
+	return all;
+}
+
+void
+ServiceNet::watch_clients(bool on)
+{
+	if (on == watching_)
+		return;
+	watching_ = on;
+	for (Port &p : ports_) {
+		if (!on)
+			p.traffic->stop();
+		else if (auto r = p.traffic->start(); !r)
+			log::warning("{}", r.error().what);
+	}
 }
 
 bool

@@ -25,18 +25,20 @@
 #include "result.hh"
 #include "tap.hh"
 #include "vip.hh"
+#include "vip-traffic.hh"
 
 namespace jeebs {
 
 class ServiceNet {
 public:
 	using PacketCallback = Tap::Callback;
-	// "10.0.0.100 is at 02:00:…", or nothing if nobody answered.
-	using ProbeCallback =
-	    std::function<void(std::optional<std::string> by)>;
+	// by: "10.0.0.100 is at 02:00:…", or nothing if nobody answered for a
+	// VIP; neighbours: somebody answered for one of the others.
+	using ProbeCallback = std::function<void(
+	    std::optional<std::string> by, bool neighbours)>;
 
 	ServiceNet(boost::asio::io_context &, const Config &,
-	    PacketCallback tapped);
+	    PacketCallback tapped, VipTraffic::Callback clients);
 	ServiceNet(const ServiceNet &) = delete;
 	ServiceNet &operator=(const ServiceNet &) = delete;
 
@@ -58,8 +60,13 @@ public:
 	// Now, and again a few times; stops with vips_down and block.
 	void announce();
 	bool announcing() const { return announcing_; }
-	// Asks for every VIP for this long.
-	void probe(std::chrono::milliseconds wait, ProbeCallback);
+	// Asks for every VIP, and for the others, for this long.
+	void probe(std::chrono::milliseconds wait,
+	    std::span<const IpAddr> others, ProbeCallback);
+	// Hosts on these interfaces that this one has talked to (IPv4).
+	std::vector<IpAddr> known_neighbours() const;
+	// Reports to whom clients address the VIPs, until turned off.
+	void watch_clients(bool on);
 
 	bool is_vip(const IpAddr &) const;
 
@@ -81,6 +88,7 @@ private:
 		std::unique_ptr<Announcer> announcer;
 		std::unique_ptr<Hold> hold;
 		std::unique_ptr<Tap> tap;
+		std::unique_ptr<VipTraffic> traffic;
 	};
 	Port *port_of(const IpAddr &vip);
 	std::vector<Flow> flows_of(const Port &, std::span<const Flow>) const;
@@ -91,7 +99,7 @@ private:
 	std::vector<Port> ports_;
 	boost::asio::steady_timer announce_timer_;
 	bool announcing_ = false;	// the VIPs are ours to announce
-	bool tapping_ = false;
+	bool tapping_ = false, watching_ = false;
 	Time last_claim_log_{};
 	std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

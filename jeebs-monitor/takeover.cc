@@ -16,7 +16,7 @@ using std::chrono::milliseconds;
 namespace {
 
 // Asking the LAN whether somebody else has the VIP: three questions.
-constexpr milliseconds conflict_wait(20);
+constexpr milliseconds conflict_wait(12);
 // Clients whose ACK matters have this long to say it.
 constexpr milliseconds ack_wait(100);
 constexpr milliseconds ack_poll(5);
@@ -152,7 +152,7 @@ Takeover::step_fence(Done done)
 		if (!ec && !alive.expired())
 			fence_part();
 	});
-	p_.net.probe(conflict_wait, [this, alive](auto by) {
+	p_.net.probe(conflict_wait, {}, [this, alive](auto by, bool) {
 		if (alive.expired())
 			return;
 		fence_answer_ = by;
@@ -202,7 +202,7 @@ Takeover::fence_part()
 	std::weak_ptr<bool> alive = alive_;
 	fence_again_ = true;
 	fence_waits_ = 1;
-	p_.net.probe(conflict_wait, [this, alive](auto by) {
+	p_.net.probe(conflict_wait, {}, [this, alive](auto by, bool) {
 		if (alive.expired())
 			return;
 		fence_answer_ = by;

@@ -66,6 +66,8 @@ struct World {
 	Time now = Time(24h);
 	Host a{"alpha", "beta", true, 3h}, b{"beta", "alpha", false, 17h};
 	bool cut_ab = false, cut_ba = false, link = true;
+	bool clients = true;	// somebody uses the VIP all the time
+	bool neighbours = false;	// somebody else is there
 	int loss = 0;
 	std::mt19937 rng{1};
 
@@ -207,6 +209,9 @@ struct World {
 		receive(h);
 		perform(h, h.role->link(link && other(h).up && !cut_ab &&
 		    !cut_ba, at(h)));
+		if (clients && h.vip && h.role->listening() &&
+		    !audible(other(h)))
+			perform(h, h.role->clients(ClientSign::here, at(h)));
 		perform(h, h.role->health(h.detector->health(at(h)), at(h)));
 		if (h.role->next() <= at(h))
 			perform(h, h.role->tick(at(h)));
@@ -216,7 +221,7 @@ struct World {
 			std::optional<std::string> by;
 			if (!cut && audible(other(h)))
 				by = "somebody answers";
-			perform(h, h.role->probed(by, at(h)));
+			perform(h, h.role->probed(by, neighbours, at(h)));
 		}
 		if (h.taking_over && at(h) >= h.role->silent_after()) {
 			Actions out;
@@ -429,7 +434,7 @@ BOOST_AUTO_TEST_CASE(a_dead_standby)
 	BOOST_TEST(!audible(a));
 	advance(1s);
 	STATE(a, primary_stalled);
-	advance(800ms);
+	advance(1100ms);
 	STATE(a, primary_alone);
 	BOOST_TEST(did(a, ActionKind::detach));
 	BOOST_TEST(a.role->epoch() == 2u);
@@ -437,6 +442,83 @@ BOOST_AUTO_TEST_CASE(a_dead_standby)
 	advance(500ms);
 	STATE(b, standby_ready);
 	STATE(a, primary_protected);
+}
+
+BOOST_AUTO_TEST_CASE(a_host_that_nobody_hears_doesnt_go_alone)
+{
+	clients = false;
+	protect();
+	cut_ab = cut_ba = true;
+	advance(60s);
+	STATE(b, primary_alone);
+	STATE(a, primary_stalled);
+	cut_ab = cut_ba = false;
+	advance(1s);
+	STATE(b, primary_protected);
+	STATE(a, standby_ready);
+}
+
+BOOST_AUTO_TEST_CASE(others_on_the_lan_are_enough)
+{
+	clients = false;
+	neighbours = true;
+	protect();
+	crash(b);
+	advance(1900ms);
+	STATE(a, primary_stalled);
+	advance(400ms);
+	STATE(a, primary_alone);
+}
+
+BOOST_AUTO_TEST_CASE(of_two_primaries_the_one_with_sessions_stays)
+{
+	cut_ab = cut_ba = true;
+	boot(a);
+	boot(b);
+	advance(5s, false);
+	b.role->has_sessions(true);
+	cut_ab = cut_ba = false;
+	advance(1s, false);
+	STATE(b, primary_protected);
+	STATE(a, standby_ready);
+}
+
+BOOST_AUTO_TEST_CASE(the_first_client_ends_the_wait)
+{
+	clients = false;
+	protect();
+	crash(b);
+	advance(1s);
+	// What a client did before beta could have taken over says nothing.
+	perform(a, a.role->clients(ClientSign::here, at(a)));
+	advance(3s);
+	STATE(a, primary_stalled);
+	perform(a, a.role->clients(ClientSign::here, at(a)));
+	advance(250ms);
+	STATE(a, primary_alone);
+}
+
+BOOST_AUTO_TEST_CASE(somebody_else_speaks_as_the_vip)
+{
+	clients = false;
+	neighbours = true;
+	protect();
+	cut_ab = cut_ba = true;
+	advance(1s);
+	STATE(b, primary_alone);
+	STATE(a, primary_stalled);
+	// A mirroring switch shows what beta says.
+	for (int i = 0; i < 20; i++) {
+		perform(a, a.role->clients(ClientSign::elsewhere, at(a)));
+		advance(500ms);
+	}
+	BOOST_TEST(!a.role->serving());
+	STATE(a, probing);
+	BOOST_TEST(did(a, ActionKind::retire));
+	cut_ab = cut_ba = false;
+	advance(1s);
+	STATE(a, standby_ready);
+	STATE(b, primary_protected);
 }
 
 BOOST_AUTO_TEST_CASE(a_standby_that_resigns)
