@@ -440,10 +440,11 @@ void ExportServer::Impl::end(const SessionPtr &s, const std::string &why)
 		send_close(sid, "over");
 		return;
 	}
-	s->fd.reset();
 	log::info("session {}: over", last.id);
+	// First the handler, which lets the FIN of the descriptor pass.
 	if (handlers_.closed)
 		handlers_.closed(last);
+	s->fd.reset();
 }
 
 // The standby holds nothing of a closing session.
@@ -452,11 +453,11 @@ void ExportServer::Impl::finish(uint64_t sid)
 	auto it = closing_.find(sid);
 	if (it == closing_.end())
 		return;
-	auto last = std::move(it->second.info);
+	Closing c = std::move(it->second);
 	closing_.erase(it);
-	log::info("session {}: over", last.id);
+	log::info("session {}: over", c.info.id);
 	if (handlers_.closed)
-		handlers_.closed(last);
+		handlers_.closed(c.info);
 }
 
 void ExportServer::Impl::send_close(uint64_t sid, std::string_view reason)
