@@ -3,10 +3,10 @@
 # Root's session outlives its host too.
 . "$(dirname "$0")/lib.bash"
 lab_up
-pty_start a ssh -F "$SSH_CONFIG" root@vip
-check "prompt" pty a 'expect 10000 # ?$'
+login a vip -l root
 crash_serving
 pty a 'send echo $((6*7))-$(id -un)-$(hostname)\r'
 check "root lives on $survivor" pty a "expect 15000 42-root-$survivor"
-check "the same client process" pty a alive
+check "prompt" pty a 'expect 5000 \$ $'
+lives a
 done_testing

@@ -60,18 +60,20 @@ config_common() {
 		PasswordAuthentication no
 		KbdInteractiveAuthentication no
 	END
-	mkdir -p "$state/home/$account"
-	printf '%s\n' "PS1='\\h\$ '" 'unset PROMPT_COMMAND' \
-		>"$state/home/$account/.bashrc"
-	echo 'set enable-bracketed-paste off' >"$state/home/$account/.inputrc"
-	printf '%s\n' '. ~/.bashrc' >"$state/home/$account/.bash_profile"
-	: >"$state/home/$account/.hushlogin"
+	local home
+	for home in "$state/home/$account" "$state/home/root"; do
+		mkdir -p "$home"
+		printf '%s\n' "PS1='\\h\$ '" 'unset PROMPT_COMMAND' >"$home/.bashrc"
+		echo 'set enable-bracketed-paste off' >"$home/.inputrc"
+		printf '%s\n' '. ~/.bashrc' >"$home/.bash_profile"
+		: >"$home/.hushlogin"
+	done
 	chown -R "$account_id:$account_id" "$state/home/$account"
 	# What the machine has in /home stays visible: the tree may be there.
 	local dir
 	for dir in /home/*/; do
 		dir=$(basename "$dir")
-		[[ $dir != "$account" ]] || continue
+		[[ $dir != "$account" && $dir != root ]] || continue
 		mkdir "$state/home/$dir"
 		mount --rbind "/home/$dir" "$state/home/$dir"
 	done
@@ -84,6 +86,8 @@ config_host() {
 	cp -a "$state/common/ssh/authorized_keys" "$etc/ssh/"
 	cp -p /etc/passwd /etc/group /etc/shadow "$etc/"
 	sed -i "/^$account:/d" "$etc/passwd" "$etc/group" "$etc/shadow"
+	# Root's own start-up files are the machine's affair: a plain home.
+	sed -i 's|^\(root:.*\):/root:|\1:/home/root:|' "$etc/passwd"
 	echo "$account:x:$account_id:$account_id:lab:/home/$account:/bin/bash" \
 		>>"$etc/passwd"
 	echo "$account:x:$account_id:" >>"$etc/group"
