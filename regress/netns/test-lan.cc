@@ -113,7 +113,7 @@ BOOST_DATA_TEST_CASE(who_has_it, data::make({false, true}), v6)
 	const auto start = std::chrono::steady_clock::now();
 
 	Answer peer, nobody;
-	BOOST_REQUIRE(asker->solicit(alpha, 300ms, peer.callback()));
+	BOOST_REQUIRE(asker->solicit(alpha, 1500ms, peer.callback()));
 	BOOST_REQUIRE(asker->solicit(World::vip(v6), 60ms, nobody.callback()));
 	BOOST_REQUIRE(run_until(world.io, [&] {
 		return peer.done && nobody.done; }));
@@ -125,7 +125,7 @@ BOOST_DATA_TEST_CASE(who_has_it, data::make({false, true}), v6)
 	world.alpha.in([&] {
 		BOOST_REQUIRE(vip_add(World::vip_on_eth0(v6)).has_value()); });
 	Answer conflict;
-	BOOST_REQUIRE(asker->solicit(World::vip(v6), 300ms,
+	BOOST_REQUIRE(asker->solicit(World::vip(v6), 1500ms,
 	    conflict.callback()));
 	BOOST_REQUIRE(run_until(world.io, [&] { return conflict.done; }));
 	BOOST_REQUIRE(conflict.mac.has_value());
@@ -156,9 +156,9 @@ BOOST_AUTO_TEST_CASE(two_that_probe_see_each_other)
 	const auto alpha = open(world.alpha), beta = open(world.beta);
 	for (const bool v6 : {false, true}) {
 		Answer a, b;
-		BOOST_REQUIRE(alpha->solicit(World::vip(v6), 300ms,
+		BOOST_REQUIRE(alpha->solicit(World::vip(v6), 1500ms,
 		    a.callback()));
-		BOOST_REQUIRE(beta->solicit(World::vip(v6), 300ms,
+		BOOST_REQUIRE(beta->solicit(World::vip(v6), 1500ms,
 		    b.callback()));
 		BOOST_REQUIRE(run_until(world.io, [&] {
 			return a.done && b.done; }));

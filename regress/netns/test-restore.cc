@@ -32,15 +32,14 @@ int_option(int fd, int level, int name)
 	return value;
 }
 
-/** Bytes in a full segment. */
-int
-current_segment(int fd)
+tcp_info
+info_of(int fd)
 {
 	tcp_info info{};
 	socklen_t length = sizeof(info);
 	BOOST_REQUIRE(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info,
 	    &length) == 0);
-	return static_cast<int>(info.tcpi_snd_mss);
+	return info;
 }
 
 /** Both directions of one connection as a checker sees them. */
@@ -119,7 +118,7 @@ BOOST_DATA_TEST_CASE(goes_on_with_unacked_bytes, data::make(all_options), o)
 	s.exchange(c, 50000);
 	BOOST_REQUIRE(refresh_tcp_state(c.server.get(), state).has_value());
 
-	const int live_segment = current_segment(c.server.get());
+	const auto live_segment = info_of(c.server.get()).tcpi_snd_mss;
 
 	/* The host dies with 5000 bytes written that nobody saw. */
 	world.cut(world.alpha);
@@ -134,14 +133,12 @@ BOOST_DATA_TEST_CASE(goes_on_with_unacked_bytes, data::make(all_options), o)
 	BOOST_TEST(get(fd.get(), 1, 0ms).empty());
 	world.move_vip_to(world.beta, o.v6);
 	BOOST_REQUIRE(restorer->release(fd.get()).has_value());
-	const auto start = std::chrono::steady_clock::now();
 	put(fd.get(), pattern(s.down, 5000));
 	BOOST_REQUIRE(get(c.client.get(), 5000) == pattern(s.down, 5000));
-	const auto took = std::chrono::steady_clock::now() - start;
+	/* At once, not by a retransmission timer. */
+	BOOST_TEST(info_of(fd.get()).tcpi_total_retrans == 0U);
 	/* The kernel's own estimate allows for timestamps, used or not. */
-	BOOST_TEST(current_segment(fd.get()) >= live_segment - 12);
-	BOOST_TEST((took < 150ms), "the peer had them after "
-	    << took / 1ms << " ms");
+	BOOST_TEST(info_of(fd.get()).tcpi_snd_mss + 12 >= live_segment);
 	s.down += 5000;
 
 	Connection after{std::move(c.client), std::move(fd)};
@@ -150,7 +147,7 @@ BOOST_DATA_TEST_CASE(goes_on_with_unacked_bytes, data::make(all_options), o)
 	const auto bulk = std::chrono::steady_clock::now();
 	for (int i = 0; i < 40; i++)
 		s.exchange(after, 50000);
-	BOOST_TEST((std::chrono::steady_clock::now() - bulk < 2s));
+	BOOST_TEST((std::chrono::steady_clock::now() - bulk < 6s));
 
 	const int server = after.server.get();
 	BOOST_TEST(int_option(server, SOL_SOCKET, SO_REUSEADDR) == 1);

@@ -205,7 +205,8 @@ World::cut(const Host &host)
 }
 
 bool
-reaches(const Host &from, const IpAddr &addr)
+reaches(const Host &from, const IpAddr &addr,
+    std::chrono::milliseconds patience)
 {
 	const UniqueFd fd = from.in([&] {
 		return UniqueFd(socket(addr.family(), SOCK_STREAM |
@@ -214,7 +215,7 @@ reaches(const Host &from, const IpAddr &addr)
 	const socklen_t length = to_sockaddr(addr, 9, address);
 	::connect(fd.get(), reinterpret_cast<sockaddr *>(&address), length);
 	pollfd p{fd.get(), POLLOUT, 0};
-	if (poll(&p, 1, 300) != 1)
+	if (poll(&p, 1, static_cast<int>(patience.count())) != 1)
 		return false;
 	int error = 0;
 	socklen_t size = sizeof(error);

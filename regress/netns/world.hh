@@ -89,7 +89,8 @@ public:
 };
 
 /** A packet goes to addr and one comes back (a closed TCP port answers). */
-bool reaches(const Host &from, const IpAddr &addr);
+bool reaches(const Host &from, const IpAddr &addr,
+    std::chrono::milliseconds patience = 2000ms);
 
 /** What MON would author from the descriptor, both offsets 0 now. */
 jeebs_tcp_state capture(int fd);
