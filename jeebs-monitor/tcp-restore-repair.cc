@@ -123,7 +123,7 @@ public:
 		UniqueFd fd(socket(s.family,
 		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 		if (!fd)
-			return fail_errno("cannot restore a TCP socket: socket");
+			return fail_errno("cannot restore a TCP socket");
 		if (auto r = build(fd.get(), request); !r)
 			return tl::unexpected(r.error());
 		return fd;
