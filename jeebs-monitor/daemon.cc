@@ -86,7 +86,7 @@ Daemon::Daemon(boost::asio::io_context &io, const Config &config,
       export_(io, config.export_socket(), link_, export_handlers()),
       adopt_(io, config.adopt_socket(), {[this](std::string k) {
 		own_key(k);
-	}, [] {}}),
+	}, [this] { own_key_lost(); }}),
       takeover_({io, config, net_, store_, tap_, adopt_, *restorer_,
 	  injector_, ack_probe_}, takeover_hooks()),
       heartbeat_(io, config, instance_, [this](const HeartbeatHeard &h) {
@@ -349,6 +349,22 @@ void
 Daemon::own_key(const std::string &)
 {
 	send_key();
+}
+
+// The keys that open the stored records are gone with sshd-adopt. The primary
+// must know, or its sessions would wait for commits of what is worth nothing.
+void
+Daemon::own_key_lost()
+{
+	if (!is_standby() || store_.size() == 0)
+		return;
+	Buffer b = link_.buffer();
+	for (const StoredSession &s : store_.sessions())
+		put_drop(b, s.sid, "sshd-adopt ended on the standby");
+	(void)link_.send(std::move(b));
+	takeover_.unprepare();
+	tap_.clear();
+	store_.clear();
 }
 
 void

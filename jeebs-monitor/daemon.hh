@@ -66,6 +66,7 @@ private:
 	Result<void> link_frame(const FrameView &);
 	void tapped(std::span<const uint8_t> packet);
 	void own_key(const std::string &key);
+	void own_key_lost();
 	void session_opened(const SessionInfo &);
 
 	void perform(Actions);
