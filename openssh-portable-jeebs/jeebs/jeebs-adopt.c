@@ -25,6 +25,7 @@
 #include "openbsd-compat/sys-queue.h"
 #include "hostfile.h"
 #include "auth.h"
+#include "authfd.h"
 #include "log.h"
 #include "misc.h"
 #include "servconf.h"
@@ -40,9 +41,11 @@
 #define ADOPT_SOCKET	"adopt.sock"
 #define MAX_CLIENTS	4
 #define ROTATE_SECONDS	(60 * 60)
-#define RETRY_SECONDS	1
+#define RETRY_SECONDS	1	/* without a socket or a key */
+#define ROTATE_RETRY	60	/* the key that is in use goes on meanwhile */
 
 extern ServerOptions options;
+extern int auth_sock;
 
 struct jeebs_job *jeebs_job;
 
@@ -60,7 +63,7 @@ static struct {
 	int client[MAX_CLIENTS];
 	uid_t owner;		/* of the directory: whom jeebsd runs as */
 	struct generation now, before;
-	time_t made;
+	time_t rotate_at;
 } ad = { .lifeline = -1, .listener = -1 };
 
 void
@@ -148,16 +151,44 @@ rotate(void)
 	struct generation g;
 	int i, r;
 
-	if ((r = generation_make(&g)) != 0)
-		fatal_fr(r, "recovery key");
+	if ((r = generation_make(&g)) != 0) {
+		error_fr(r, "recovery key");
+		ad.rotate_at = monotime() +
+		    (ad.now.key == NULL ? RETRY_SECONDS : ROTATE_RETRY);
+		return;
+	}
 	generation_clear(&ad.before);
 	ad.before = ad.now;
 	ad.now = g;
-	ad.made = monotime();
+	ad.rotate_at = monotime() + ROTATE_SECONDS;
 	for (i = 0; i < MAX_CLIENTS; i++) {
 		if (ad.client[i] != -1)
 			send_key(i);
 	}
+}
+
+/*
+ * Binds as the owner of the directory: by root's hand, names in a directory
+ * of another user would lead wherever that user likes.
+ */
+static int
+bind_as(int fd, const struct sockaddr_un *sun, uid_t owner)
+{
+	mode_t mask;
+	int r, oerrno;
+
+	if (seteuid(owner) == -1)
+		return -1;
+	mask = umask(0177);
+	if (unlink(sun->sun_path) == -1 && errno != ENOENT)
+		debug("unlink %s: %s", sun->sun_path, strerror(errno));
+	r = bind(fd, (const struct sockaddr *)sun, sizeof(*sun));
+	oerrno = errno;
+	(void)umask(mask);
+	if (seteuid(0) == -1)
+		fatal_f("seteuid: %s", strerror(errno));
+	errno = oerrno;
+	return r;
 }
 
 /* Beside JeebsSocket. The directory's owner and root may connect. */
@@ -190,11 +221,7 @@ open_listener(void)
 	if ((fd = socket(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC|SOCK_NONBLOCK,
 	    0)) == -1)
 		fatal_f("socket: %s", strerror(errno));
-	if (unlink(sun.sun_path) == -1 && errno != ENOENT)
-		error("unlink %s: %s", sun.sun_path, strerror(errno));
-	if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1 ||
-	    chmod(sun.sun_path, 0600) == -1 ||
-	    chown(sun.sun_path, sb.st_uid, (gid_t)-1) == -1 ||
+	if (bind_as(fd, &sun, sb.st_uid) == -1 ||
 	    listen(fd, MAX_CLIENTS) == -1) {
 		error("%s: %s", sun.sun_path, strerror(errno));
 		close(fd);
@@ -232,14 +259,20 @@ accept_client(void)
 	close(fd);
 }
 
-/* The root record at the start of the memfd. */
+/*
+ * The root record at the start of the memfd. Only memfds have seals; one that
+ * can't change any more neither blocks nor faults.
+ */
 static int
 read_root(int fd, struct sshbuf *rec)
 {
+	const int want = F_SEAL_SHRINK|F_SEAL_GROW|F_SEAL_WRITE;
 	u_char len4[4], *p;
 	uint32_t len;
-	int r;
+	int r, seals;
 
+	if ((seals = fcntl(fd, F_GET_SEALS)) == -1 || (seals & want) != want)
+		return SSH_ERR_INVALID_FORMAT;
 	if (pread(fd, len4, sizeof(len4), 0) != sizeof(len4))
 		return SSH_ERR_MESSAGE_INCOMPLETE;
 	len = PEEK_U32(len4);
@@ -328,12 +361,27 @@ job_free(struct jeebs_job *job)
 	freezero(job, sizeof(*job));
 }
 
+/* Replies of an agent that two processes share would go astray. */
+static void
+open_agent(void)
+{
+	int r;
+
+	if (auth_sock > 0)
+		close(auth_sock);
+	auth_sock = -1;
+	if (options.host_key_agent != NULL &&
+	    (r = ssh_get_authentication_socket(&auth_sock)) != 0)
+		error_r(r, "HostKeyAgent %s", options.host_key_agent);
+}
+
 /* In a new worker: drops what is the supervisor's. */
 static void
 become_worker(struct jeebs_job *job)
 {
 	int i;
 
+	open_agent();
 	close(ad.lifeline);
 	close(ad.listener);
 	for (i = 0; i < MAX_CLIENTS; i++) {
@@ -427,7 +475,7 @@ int
 jeebs_adopt_serve(int *lifeline)
 {
 	struct pollfd pfd[2 + MAX_CLIENTS];
-	int i, timeout, left;
+	int i, timeout;
 
 	if (*lifeline == -1)
 		fatal("sshd-adopt must be started by sshd");
@@ -437,12 +485,14 @@ jeebs_adopt_serve(int *lifeline)
 		ad.client[i] = -1;
 	setproctitle("[adopt]");
 	ssh_signal(SIGCHLD, SIG_IGN);
-	rotate();
 	for (;;) {
-		if (ad.listener == -1)
-			ad.listener = open_listener();
-		if (monotime() - ad.made >= ROTATE_SECONDS)
+		if (monotime() >= ad.rotate_at) {
+			if (ad.now.key == NULL)
+				open_agent();
 			rotate();
+		}
+		if (ad.listener == -1 && ad.now.key != NULL)
+			ad.listener = open_listener();
 		memset(pfd, 0, sizeof(pfd));
 		pfd[0].fd = ad.lifeline;
 		pfd[1].fd = ad.listener;
@@ -450,8 +500,8 @@ jeebs_adopt_serve(int *lifeline)
 			pfd[2 + i].fd = ad.client[i];
 		for (i = 0; i < 2 + MAX_CLIENTS; i++)
 			pfd[i].events = POLLIN;
-		left = ROTATE_SECONDS - (int)(monotime() - ad.made);
-		timeout = ad.listener == -1 ? RETRY_SECONDS : MAXIMUM(left, 1);
+		timeout = ad.listener == -1 ? RETRY_SECONDS :
+		    MAXIMUM((int)(ad.rotate_at - monotime()), 1);
 		if (poll(pfd, 2 + MAX_CLIENTS, timeout * 1000) == -1) {
 			if (errno == EINTR || errno == EAGAIN)
 				continue;

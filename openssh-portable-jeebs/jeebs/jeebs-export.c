@@ -53,7 +53,10 @@
 #define PIPELINE_FACTOR		8
 /* Unsent records beyond this: jeebsd is stuck, stop sealing. */
 #define BACKLOG_MAX		(2 * 1024 * 1024)
-#define WAITING_RETRY_MS	10
+#define WAITING_RETRY_MS	10	/* at first, then twice as long */
+#define WAITING_RETRY_MAX	1000
+/* Room for what one turn seals beyond it. */
+#define FULL_BYTES		(JEEBS_MAX_STREAM / 4 * 3)
 #define CLOSING_MS		2000
 
 enum phase { OFF, WAITING, PROTECTED };
@@ -64,6 +67,7 @@ static struct {
 	int mon_fd;
 	int sock;
 	int timer;		/* timerfd, armed while WAITING */
+	int retry_ms;
 	int kick, commit;	/* eventfds */
 	struct jeebs_ring *ring;
 	uint32_t ring_size;
@@ -84,6 +88,7 @@ static struct {
 } ex = { .mon_fd = -1, .sock = -1, .timer = -1, .kick = -1, .commit = -1 };
 
 void (*jeebs_on_resume)(struct ssh *) = NULL;
+void (*jeebs_on_child)(void) = NULL;
 
 void
 jeebs_export_init(int mon_fd, int sock, uint64_t in, uint64_t out)
@@ -304,17 +309,19 @@ retry_soon(void)
 	struct itimerspec when;
 
 	memset(&when, 0, sizeof(when));
-	when.it_value.tv_nsec = WAITING_RETRY_MS * 1000000L;
+	when.it_value.tv_sec = ex.retry_ms / 1000;
+	when.it_value.tv_nsec = ex.retry_ms % 1000 * 1000000L;
 	if (timerfd_settime(ex.timer, 0, &when, NULL) == -1)
 		fatal_f("timerfd_settime: %s", strerror(errno));
+	ex.retry_ms = MINIMUM(ex.retry_ms * 2, WAITING_RETRY_MAX);
 }
 
-/* Is as much held back as an incarnation's first record can carry? */
-static int
-too_much(struct ssh *ssh)
+/* Bytes that the client may lack. */
+static size_t
+outstanding(struct ssh *ssh)
 {
 	return ex.out_written - ex.tail_start + sshbuf_len(
-	    (struct sshbuf *)ssh_packet_get_output(ssh)) > JEEBS_MAX_STREAM / 2;
+	    (struct sshbuf *)ssh_packet_get_output(ssh));
 }
 
 static void
@@ -330,7 +337,7 @@ try_start(struct ssh *ssh)
 		return;
 	}
 	from = acked();
-	if (from < ex.tail_start || too_much(ssh)) {
+	if (from < ex.tail_start || outstanding(ssh) > JEEBS_MAX_STREAM) {
 		retry_soon();
 		return;
 	}
@@ -352,6 +359,7 @@ attach(struct ssh *ssh, struct sshbuf *m, int *fds, int nfds)
 
 	detach();
 	ex.phase = WAITING;
+	ex.retry_ms = WAITING_RETRY_MS;
 	if ((r = sshbuf_get_string_direct(m, &key, &keylen)) != 0 ||
 	    (r = sshbuf_get_string_direct(m, &id, &idlen)) != 0 ||
 	    (r = sshbuf_get_u64(m, &epoch)) != 0)
@@ -424,8 +432,10 @@ may_write(struct ssh *ssh, size_t len)
 {
 	uint64_t upto;
 
+	/* What can't be exported at once is held until the client has less. */
 	if (!ex.gated)
-		return ex.phase == WAITING && too_much(ssh) ? 0 : len;
+		return ex.phase == WAITING &&
+		    outstanding(ssh) > JEEBS_MAX_STREAM / 2 ? 0 : len;
 	if ((upto = committed()) <= ex.out_written)
 		return 0;
 	return MINIMUM(len, upto - ex.out_written);
@@ -451,6 +461,13 @@ bound(size_t upstream)
 	return ex.phase == PROTECTED ? upstream * PIPELINE_FACTOR : upstream;
 }
 
+static int
+full(struct ssh *ssh)
+{
+	return ex.phase != OFF && sshbuf_len(
+	    (struct sshbuf *)ssh_packet_get_output(ssh)) > FULL_BYTES;
+}
+
 static void
 newkeys(struct ssh *ssh)
 {
@@ -472,11 +489,17 @@ prepare_poll(struct ssh *ssh, struct pollfd *pfd)
 }
 
 static int
-after_poll(struct ssh *ssh, struct pollfd *pfd)
+after_poll(struct ssh *ssh, struct pollfd *pfd, int *ret)
 {
+	struct sshbuf *output = ssh_packet_get_output(ssh);
 	uint64_t n;
 	int woken = 0;
 
+	*ret -= (pfd[0].revents != 0) + (pfd[1].revents != 0);
+	/* The client can't answer a probe that is held back here. */
+	if (ex.gated && sshbuf_len(output) != 0 &&
+	    may_write(ssh, sshbuf_len(output)) == 0)
+		ssh_packet_set_alive_timeouts(ssh, 0);
 	if (pfd[1].revents != 0 && pfd[1].fd != -1) {
 		if (read(pfd[1].fd, &n, sizeof(n)) == -1 && errno != EAGAIN)
 			error_f("read: %s", strerror(errno));
@@ -497,6 +520,9 @@ tick(struct ssh *ssh)
 	enum jeebs_record_type type;
 	int r;
 
+	/* Broken input is being discarded, and then the connection ends. */
+	if (!jeebs_packet_exportable(ssh))
+		return;
 	if (ex.phase == WAITING)
 		try_start(ssh);
 	if (ex.phase != PROTECTED)
@@ -520,16 +546,24 @@ closing(struct ssh *ssh)
 	struct timespec deadline, now, left;
 	struct pollfd pfd;
 	uint64_t n;
-	int r;
+	int r, ended = 0;
 
-	if (ex.phase != PROTECTED)
-		return;
-	if (record(ssh, JEEBS_REC_END, ex.out_recorded) != 0)
+	if (ex.phase == OFF || !ex.gated)
 		return;
 	if (clock_gettime(CLOCK_MONOTONIC, &deadline) == -1)
 		return;
 	deadline.tv_sec += CLOSING_MS / 1000;
-	while (sshbuf_len(output) != 0) {
+	while (!ended || sshbuf_len(output) != 0) {
+		if (ex.phase == WAITING)
+			try_start(ssh);
+		if (ex.phase == OFF)
+			return;
+		if (ex.phase == PROTECTED && !ended) {
+			if (record(ssh, JEEBS_REC_END, ex.out_recorded) != 0)
+				break;
+			ended = 1;
+			continue;
+		}
 		flush();
 		if (may_write(ssh, sshbuf_len(output)) != 0 &&
 		    (r = ssh_packet_write_poll(ssh)) != 0)
@@ -542,13 +576,14 @@ closing(struct ssh *ssh)
 			pfd.fd = ex.sock;
 			pfd.events = POLLOUT;
 		} else {
-			pfd.fd = ex.commit;
+			pfd.fd = ex.phase == PROTECTED ? ex.commit : ex.timer;
 			pfd.events = POLLIN;
 		}
+		pfd.revents = 0;
 		if (ppoll(&pfd, 1, &left, NULL) == -1 && errno != EINTR)
 			break;
-		if (pfd.fd == ex.commit &&
-		    read(ex.commit, &n, sizeof(n)) == -1 && errno != EAGAIN)
+		if ((pfd.revents & POLLIN) != 0 &&
+		    read(pfd.fd, &n, sizeof(n)) == -1 && errno != EAGAIN)
 			break;
 	}
 	detach();
@@ -563,11 +598,30 @@ resume(struct ssh *ssh)
 		jeebs_on_resume(ssh);
 }
 
+/*
+ * A child of ours needs no keys, not even one that never execs. Upstream
+ * wiped those of the packet layer.
+ */
+static void
+child(struct ssh *ssh, struct Session *s)
+{
+	jeebs_chain_free(ex.chain);
+	ex.chain = NULL;
+	jeebs_state_free(ex.state);
+	ex.state = NULL;
+	sshbuf_free(ex.objects);
+	ex.objects = NULL;
+	if (jeebs_on_child != NULL)
+		jeebs_on_child();
+	jeebs_session_child(ssh, s);
+}
+
 const struct jeebs_hooks jeebs_session_hooks = {
 	.did_read = did_read,
 	.may_write = may_write,
 	.did_write = did_write,
 	.bound = bound,
+	.full = full,
 	.newkeys = newkeys,
 	.closing = closing,
 	.npoll = npoll,
@@ -577,7 +631,7 @@ const struct jeebs_hooks jeebs_session_hooks = {
 	.resume = resume,
 	.set_fds = jeebs_channel_set_fds,
 	.exec = jeebs_session_exec,
-	.child = jeebs_session_child,
+	.child = child,
 	.monitor_fd = jeebs_mon_fd,
 	.monitor_event = jeebs_mon_event,
 };

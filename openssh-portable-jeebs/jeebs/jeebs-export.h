@@ -17,5 +17,7 @@ void	jeebs_export_init(int mon_fd, int sock, uint64_t in, uint64_t out);
 void	jeebs_export_offsets(uint64_t in, uint64_t out);
 /* Called when the server loop is about to start; sshd-adopt sets it. */
 extern void (*jeebs_on_resume)(struct ssh *);
+/* Called in a child of PA that is to run a program; sshd-adopt sets it. */
+extern void (*jeebs_on_child)(void);
 
 #endif /* JEEBS_EXPORT_H */

@@ -21,12 +21,13 @@ struct jeebs_hooks {
 	size_t	(*may_write)(struct ssh *, size_t);
 	void	(*did_write)(struct ssh *, const u_char *, size_t);
 	size_t	(*bound)(size_t);
+	int	(*full)(struct ssh *);
 	void	(*newkeys)(struct ssh *);
 	void	(*closing)(struct ssh *);
 	/* server loop */
 	u_int	(*npoll)(void);
 	void	(*prepare_poll)(struct ssh *, struct pollfd *);
-	int	(*after_poll)(struct ssh *, struct pollfd *);
+	int	(*after_poll)(struct ssh *, struct pollfd *, int *);
 	void	(*tick)(struct ssh *);
 	void	(*resume)(struct ssh *);
 	/* channels and sessions */
@@ -70,6 +71,13 @@ jeebs_bound(size_t upstream)
 	return jeebs_hooks != NULL ? jeebs_hooks->bound(upstream) : upstream;
 }
 
+/* Nonzero: what is sealed in this turn is as much as one record carries. */
+static inline int
+jeebs_full(struct ssh *ssh)
+{
+	return jeebs_hooks != NULL ? jeebs_hooks->full(ssh) : 0;
+}
+
 static inline void
 jeebs_newkeys(struct ssh *ssh)
 {
@@ -99,11 +107,16 @@ jeebs_prepare_poll(struct ssh *ssh, struct pollfd *pfd)
 		jeebs_hooks->prepare_poll(ssh, pfd);
 }
 
-/* Returns nonzero if output may have become writable. */
+/*
+ * Returns nonzero if output may have become writable. Takes our entries off
+ * *ret: a client that is to be probed for life is probed when nothing else
+ * happens.
+ */
 static inline int
-jeebs_after_poll(struct ssh *ssh, struct pollfd *pfd)
+jeebs_after_poll(struct ssh *ssh, struct pollfd *pfd, int *ret)
 {
-	return jeebs_hooks != NULL ? jeebs_hooks->after_poll(ssh, pfd) : 0;
+	return jeebs_hooks != NULL ?
+	    jeebs_hooks->after_poll(ssh, pfd, ret) : 0;
 }
 
 /* One turn of the loop is over and the state is consistent. */

@@ -5,7 +5,7 @@
 
 /* argv is sshd-session's and stays in use. A no-op with "Jeebs no". */
 void	jeebs_listener_start(char **argv);
-/* A child has exited: was it ours? */
+/* Each turn of the accept loop: is it still there? */
 void	jeebs_listener_check(void);
 
 #endif /* JEEBS_LISTENER_H */

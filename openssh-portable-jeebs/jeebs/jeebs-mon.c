@@ -171,6 +171,7 @@ peer_ok(int fd, const char *path)
 	socklen_t len = sizeof(cred);
 	struct stat sb;
 	char *dir, *cp;
+	static int said;
 	int ok = 0;
 
 	dir = xstrdup(path);
@@ -180,13 +181,17 @@ peer_ok(int fd, const char *path)
 	else if (stat(cp, &sb) == -1)
 		error_f("%s: %s", cp, strerror(errno));
 	else if ((sb.st_mode & (S_IWGRP|S_IWOTH)) != 0)
-		error("JeebsSocket: %s is writable by group or others; "
+		do_log2(said ? SYSLOG_LEVEL_DEBUG1 : SYSLOG_LEVEL_ERROR,
+		    "JeebsSocket: %s is writable by group or others; "
 		    "make it mode 0755 or stricter", cp);
 	else if (cred.uid != 0 && cred.uid != sb.st_uid)
-		error("JeebsSocket: %s is served by uid %lu, which doesn't "
+		do_log2(said ? SYSLOG_LEVEL_DEBUG1 : SYSLOG_LEVEL_ERROR,
+		    "JeebsSocket: %s is served by uid %lu, which doesn't "
 		    "own %s", path, (u_long)cred.uid, cp);
 	else
 		ok = 1;
+	/* tried again each second: say it once */
+	said = !ok;
 	free(dir);
 	return ok;
 }

@@ -11,7 +11,8 @@
 
 /*
  * Called from fill_default_server_options(). Compression isn't offered to
- * sessions that are to survive: the compressor's state stays in sshd.
+ * sessions that are to survive, since the compressor's state stays in sshd,
+ * nor is GSSAPI key exchange.
  */
 static inline void
 jeebs_fill_options(ServerOptions *o)
@@ -22,8 +23,11 @@ jeebs_fill_options(ServerOptions *o)
 		o->jeebs_socket = xstrdup(JEEBS_DEFAULT_SOCKET);
 	if (o->sshd_adopt_path == NULL)
 		o->sshd_adopt_path = xstrdup(_PATH_SSHD_ADOPT);
-	if (o->jeebs)
+	if (o->jeebs) {
 		o->compression = COMP_NONE;
+		/* a rekey by it reads from the socket behind our back */
+		o->gss_keyex = 0;
+	}
 }
 
 #endif /* JEEBS_OPTIONS_H */

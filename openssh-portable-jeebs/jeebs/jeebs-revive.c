@@ -205,6 +205,15 @@ jeebs_adopt_authctxt(struct ssh *ssh, struct monitor **pmonitorp)
 	return a;
 }
 
+static void
+forget_records(void)
+{
+	jeebs_state_free(rv.state);
+	rv.state = NULL;
+	sshbuf_free(rv.stream);
+	rv.stream = NULL;
+}
+
 /* Applies one record of the chain. */
 static int
 apply_record(struct jeebs_chain *chain, const u_char *rec, size_t len,
@@ -271,10 +280,7 @@ map_records(u_char *last)
 		return SSH_ERR_SYSTEM_ERROR;
 	if (sb.st_size < 4 || (uint64_t)sb.st_size > SIZE_MAX)
 		return SSH_ERR_INVALID_FORMAT;
-	/* sealed against shrinking, or a touch could be fatal */
-	if ((fcntl(jeebs_job->records, F_GET_SEALS) &
-	    (F_SEAL_SHRINK|F_SEAL_WRITE)) != (F_SEAL_SHRINK|F_SEAL_WRITE))
-		return SSH_ERR_INVALID_FORMAT;
+	/* The supervisor has seen that it is sealed and can't change. */
 	if ((map = mmap(NULL, sb.st_size, PROT_READ, MAP_PRIVATE,
 	    jeebs_job->records, 0)) == MAP_FAILED)
 		return SSH_ERR_SYSTEM_ERROR;
@@ -297,6 +303,7 @@ jeebs_adopt_keystate(struct ssh *ssh)
 	int r;
 
 	jeebs_on_resume = jeebs_revive;
+	jeebs_on_child = forget_records;
 	if ((rv.state = jeebs_state_new()) == NULL ||
 	    (rv.stream = sshbuf_new()) == NULL)
 		fatal_f("out of memory");
@@ -344,6 +351,9 @@ import_transport(struct ssh *ssh)
 	int r;
 
 	jeebs_export_offsets(rv.in_off, jeebs_job->acked);
+	/* it would be sealed with counters that were used before */
+	if (sshbuf_len(output) != 0)
+		fatal_f("output before the session was restored");
 	if ((r = sshbuf_consume(rv.stream,
 	    jeebs_job->acked - rv.stream_off)) != 0 ||
 	    (r = sshbuf_putb(output, rv.stream)) != 0)
@@ -407,9 +417,6 @@ jeebs_revive(struct ssh *ssh)
 	if ((r = jeebs_state_each(rv.state, JEEBS_TAG_CHANNEL,
 	    import_channel, ssh, &notice)) != 0)
 		fail("channels: %s", ssh_err(r));
-	jeebs_state_free(rv.state);
-	rv.state = NULL;
-	sshbuf_free(rv.stream);
-	rv.stream = NULL;
+	forget_records();
 	wait_for_go();
 }

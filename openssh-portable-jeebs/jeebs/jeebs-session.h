@@ -27,7 +27,7 @@ void	jeebs_session_start(struct ssh *, struct Authctxt *);
 void	jeebs_session_in_monitor(void);
 void	jeebs_session_in_child(void);
 
-/* MON's side: jeebs-monitor.c */
+/* MON's side: jeebs-mon.c */
 struct jeebs_root;
 int	jeebs_mon_fd(void);
 void	jeebs_mon_event(struct ssh *);

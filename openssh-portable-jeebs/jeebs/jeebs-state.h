@@ -85,7 +85,6 @@ void	jeebs_kex_expect_newkeys(struct ssh *);
 /* channels.c */
 int	jeebs_channels_export(struct ssh *, struct jeebs_state *);
 int	jeebs_channel_import(struct ssh *, uint32_t id, struct sshbuf *);
-int	jeebs_channel_pending(void);
 int	jeebs_channel_revived(struct ssh *);
 int	jeebs_channel_set_fds(struct ssh *, struct Channel *);
 /* session.c */
