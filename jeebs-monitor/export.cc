@@ -584,9 +584,11 @@ void ExportServer::Impl::standby_lost(const std::string &reason)
 	alone_ = reason;
 	auto all = sessions_;
 	for (auto &[id, s] : all) {
+		if (s->retired)
+			continue;
 		if (s->state == State::open || s->state == State::dropping)
 			unprotect(s, reason);
-		else if (s->state == State::known && !s->retired)
+		else if (s->state == State::known)
 			detach(s, reason);
 	}
 	while (!closing_.empty())
@@ -609,6 +611,7 @@ void ExportServer::Impl::retire()
 		s->shipper->stop();
 		by_sid_.erase(s->sid);
 		s->retired = true;
+		s->is_protected = false;
 		s->reason = "another host serves it";
 		tell(*s, JEEBS_MSG_RETIRE, {});
 		log::warning("session {}: retired: another host serves it", id);

@@ -644,6 +644,11 @@ BOOST_AUTO_TEST_CASE(retiring_is_silent)
 	server->retire();
 	BOOST_TEST(message(s).type == JEEBS_MSG_RETIRE);
 	BOOST_TEST(events.back() == "closed 2");
+	// What is learnt of a standby means nothing to it any more.
+	server->standby_lost_with_evidence("gone");
+	server->standby_up("k", 8);
+	server->link_down();
+	BOOST_TEST(!s.receive()->has_value());
 	s.channel.reset();
 	s.tcp.server.reset();
 	BOOST_REQUIRE(run_until([&] { return server->sessions().empty(); }));
