@@ -10,14 +10,12 @@
 #include <unordered_map>
 #include <utility>
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include "chain.hh"
-#include "fields.hh"
 #include "listener.hh"
 #include "log.hh"
-#include "msg.hh"
+#include "mon-channel.hh"
 #include "ring.hh"
 #include "shipper.hh"
 #include "tcp-descriptor.hh"
@@ -27,12 +25,10 @@
 namespace jeebs {
 
 namespace asio = boost::asio;
-using asio::posix::stream_descriptor;
 using boost::system::error_code;
 
 namespace {
 
-constexpr auto hello_timeout = std::chrono::seconds(5);
 // Each session's TCP state is refreshed once a second, a tenth of them at once.
 constexpr auto refresh_period = std::chrono::milliseconds(100);
 constexpr uint64_t refresh_phases = 10;
@@ -95,10 +91,7 @@ public:
 
 private:
 	struct Session {
-		Session(asio::io_context &io, UniqueFd c)
-		    : channel(io, c.release()), timer(io) {}
-		stream_descriptor channel;
-		asio::steady_timer timer;	// HELLO
+		std::shared_ptr<MonChannel> channel;
 		std::shared_ptr<Shipper> shipper;
 		State state = State::fresh;
 		bool retired = false;
@@ -110,7 +103,6 @@ private:
 		UniqueFd fd;			// the TCP connection
 		std::optional<Ring> offered;	// of the offer that counts
 		uint64_t offered_epoch = 0;
-		unsigned unanswered = 0;	// offers, also void ones
 		bool is_protected = false;
 		std::string reason = "no standby";
 	};
@@ -122,17 +114,13 @@ private:
 	};
 
 	void accepted(UniqueFd);
-	void wait_channel(const SessionPtr &);
-	void channel_readable(const SessionPtr &);
-	Result<void> message(const SessionPtr &, HostMessage);
-	Result<void> hello(const SessionPtr &, HostMessage);
-	Result<void> root(const SessionPtr &, Bytes fields);
-	Result<void> refuse(const SessionPtr &, Bytes fields);
+	MonChannel::Handlers channel_handlers(const SessionPtr &);
+	Result<void> hello(const SessionPtr &, MonHello);
+	Result<void> root(const SessionPtr &, Bytes record);
+	void refuse(const SessionPtr &, const std::string &why);
 	void offer(const SessionPtr &);
 	void unprotect(const SessionPtr &, const std::string &reason);
 	void detach(const SessionPtr &, const std::string &reason);
-	void tell(Session &, uint8_t type, Bytes fields,
-	    std::span<const int> fds = {});
 	void end(const SessionPtr &, const std::string &why);
 	void finish(uint64_t sid);
 	void bad_record(const SessionPtr &, const std::string &why);
@@ -162,8 +150,10 @@ private:
 ExportServer::Impl::~Impl()
 {
 	sink_.on_drained = nullptr;
-	for (auto &[id, s] : sessions_)
-		s->state = State::ended;
+	for (auto &[id, s] : sessions_) {
+		s->channel->close();
+		s->shipper->stop();
+	}
 }
 
 Result<void> ExportServer::Impl::start()
@@ -192,98 +182,55 @@ void ExportServer::Impl::accepted(UniqueFd fd)
 		    "many sessions", peer.pid);
 		return;
 	}
-	auto s = std::make_shared<Session>(io_, std::move(fd));
-	s->id = next_id_++;
+	auto s = std::make_shared<Session>();
 	std::weak_ptr<Session> weak = s;
+	s->id = next_id_++;
 	s->shipper = std::make_shared<Shipper>(io_, sink_,
 	    [this, weak](const std::string &why) {
 		if (auto it = weak.lock(); it && it->state == State::open)
 			bad_record(it, why);
 	});
+	s->channel = std::make_shared<MonChannel>(io_, std::move(fd),
+	    channel_handlers(s));
 	sessions_.emplace(s->id, s);
-	s->timer.expires_after(hello_timeout);
-	s->timer.async_wait([this, s](error_code ec) {
-		if (!ec && s->state == State::fresh)
-			end(s, "no HELLO in time");
-	});
-	wait_channel(s);
+	s->channel->start();
 }
 
-void ExportServer::Impl::wait_channel(const SessionPtr &s)
+// Called only while the channel is open, and so this and the session there.
+MonChannel::Handlers ExportServer::Impl::channel_handlers(const SessionPtr &s)
 {
-	s->channel.async_wait(stream_descriptor::wait_read,
-	    [this, s](error_code ec) {
-		if (!ec && s->state != State::ended)
-			channel_readable(s);
-	});
+	std::weak_ptr<Session> weak = s;
+	MonChannel::Handlers h;
+	h.hello = [this, weak](MonHello m) {
+		return hello(weak.lock(), std::move(m));
+	};
+	h.root = [this, weak](Bytes record) {
+		return root(weak.lock(), record);
+	};
+	h.refuse = [this, weak](const std::string &why) {
+		refuse(weak.lock(), why);
+	};
+	h.gone = [this, weak](const std::string &why) {
+		end(weak.lock(), why);
+	};
+	return h;
 }
 
-void ExportServer::Impl::channel_readable(const SessionPtr &s)
+Result<void> ExportServer::Impl::hello(const SessionPtr &s, MonHello m)
 {
-	while (s->state != State::ended) {
-		auto m = receive_message(s->channel.native_handle());
-		if (!m) {
-			end(s, m.error().errnum == EPIPE ? "" : m.error().what);
-			return;
-		}
-		if (!*m) {
-			wait_channel(s);
-			return;
-		}
-		if (auto ok = message(s, std::move(**m)); !ok) {
-			end(s, ok.error().what);
-			return;
-		}
-	}
-}
-
-Result<void> ExportServer::Impl::message(const SessionPtr &s, HostMessage m)
-{
-	if (m.type == JEEBS_MSG_HELLO && s->state == State::fresh)
-		return hello(s, std::move(m));
-	if (!m.fds.empty())
-		return fail("unexpected descriptor");
-	if (m.type == JEEBS_MSG_ROOT && s->unanswered > 0)
-		return root(s, m.fields.bytes());
-	if (m.type == JEEBS_MSG_REFUSE && s->unanswered > 0)
-		return refuse(s, m.fields.bytes());
-	return fail(fmt::format("unexpected message of type {}", m.type));
-}
-
-Result<void> ExportServer::Impl::hello(const SessionPtr &s, HostMessage m)
-{
-	FieldReader r(m.fields.bytes(), "HELLO");
-	auto proto = r.num<uint32_t>();
-	if (proto != JEEBS_PROTO_VERSION)
-		return fail(fmt::format("sshd speaks protocol {}, jeebsd {}: "
-		    "install the same version of both", proto,
-		    JEEBS_PROTO_VERSION));
-	auto version = r.text(JEEBS_MAX_NAME);
-	auto user = r.text(JEEBS_MAX_NAME);
-	auto state = r.string(JEEBS_TCP_LEN);
-	if (auto ok = r.finish(); !ok)
-		return ok;
-	auto tcp = get_tcp_state(state);
-	if (!tcp)
-		return tl::unexpected(tcp.error());
-	if (m.fds.size() != 1)
-		return fail("HELLO without one descriptor");
-	if (auto ok = check_tcp_descriptor(m.fds[0].get(), *tcp); !ok)
-		return ok;
-	s->timer.cancel();
-	s->user = std::move(user);
-	s->tcp = *tcp;
-	s->flow = Flow::from_state(*tcp);
+	s->user = std::move(m.user);
+	s->tcp = m.tcp;
+	s->flow = Flow::from_state(m.tcp);
 	if (handlers_.wanted && !handlers_.wanted(s->flow)) {
 		detach(s, "not a connection to a protected address");
 		end(s, "");
 		return {};
 	}
-	s->fd = std::move(m.fds[0]);
+	s->fd = std::move(m.fd);
 	s->state = State::known;
 	log::info("session {}: {}, user {}, sshd {}", s->id,
 	    s->flow.to_string(), log::printable(s->user),
-	    log::printable(version));
+	    log::printable(m.version));
 	if (handlers_.opened)
 		handlers_.opened(info(*s));
 	// PA may hold back what it wrote for a jeebsd that is gone.
@@ -302,12 +249,7 @@ void ExportServer::Impl::offer(const SessionPtr &s)
 		log::error("session {}: not protected: {}", s->id, s->reason);
 		return;
 	}
-	Buffer b;
-	FieldWriter(b).u64(epoch_).text(key_, JEEBS_MAX_RECOVERY);
-	int fds[] = {ring->memfd(), ring->producer_kick(),
-	    ring->producer_commit()};
-	if (auto ok = send_message(s->channel.native_handle(), JEEBS_MSG_OFFER,
-	    b.bytes(), fds); !ok) {
+	if (auto ok = s->channel->offer(epoch_, key_, *ring); !ok) {
 		s->reason = ok.error().what;
 		log::warning("session {}: no offer made: {}", s->id, s->reason);
 		return;
@@ -315,19 +257,11 @@ void ExportServer::Impl::offer(const SessionPtr &s)
 	ring->offered();
 	s->offered.emplace(std::move(*ring));
 	s->offered_epoch = epoch_;
-	s->unanswered++;
 	s->reason = "waits for sshd";
 }
 
-Result<void> ExportServer::Impl::root(const SessionPtr &s, Bytes fields)
+Result<void> ExportServer::Impl::root(const SessionPtr &s, Bytes rec)
 {
-	FieldReader r(fields, "ROOT");
-	Bytes rec = r.string(JEEBS_MAX_ROOT);
-	if (auto ok = r.finish(); !ok)
-		return ok;
-	s->unanswered--;
-	if (s->unanswered > 0)
-		return {};	// to an offer that a later one made void
 	if (!s->offered || !sink_.is_up()) {
 		// Nothing of a known session is at a standby; about others
 		// nobody knows: they stall until there is an offer or evidence.
@@ -366,35 +300,19 @@ Result<void> ExportServer::Impl::root(const SessionPtr &s, Bytes fields)
 	return ok;
 }
 
-Result<void> ExportServer::Impl::refuse(const SessionPtr &s, Bytes fields)
+void ExportServer::Impl::refuse(const SessionPtr &s, const std::string &why)
 {
-	FieldReader r(fields, "REFUSE");
-	auto why = r.finish(r.text(JEEBS_MAX_REASON));
-	if (!why)
-		return tl::unexpected(why.error());
-	s->unanswered--;
-	if (s->unanswered > 0)
-		return {};
 	s->offered.reset();
-	s->reason = "sshd refused: " + log::printable(*why);
+	s->reason = "sshd refused: " + log::printable(why);
 	log::warning("session {}: {}", s->id, s->reason);
-	return {};
-}
-
-void ExportServer::Impl::tell(Session &s, uint8_t type, Bytes fields,
-    std::span<const int> fds)
-{
-	auto ok = send_message(s.channel.native_handle(), type, fields, fds);
-	// A MON that is gone is seen at its channel.
-	if (!ok && ok.error().errnum != EPIPE)
-		log::error("session {}: {}", s.id, ok.error().what);
 }
 
 void ExportServer::Impl::detach(const SessionPtr &s, const std::string &reason)
 {
-	Buffer b;
-	FieldWriter(b).text(reason, JEEBS_MAX_REASON);
-	tell(*s, JEEBS_MSG_DETACH, b.bytes());
+	auto ok = s->channel->detach(reason);
+	// A MON that is gone is seen at its channel.
+	if (!ok && ok.error().errnum != EPIPE)
+		log::error("session {}: {}", s->id, ok.error().what);
 	s->reason = reason;
 }
 
@@ -424,9 +342,7 @@ void ExportServer::Impl::end(const SessionPtr &s, const std::string &why)
 		log::warning("session {}: {}", s->id, log::printable(why));
 	bool registered = s->state != State::fresh;
 	s->state = State::ended;
-	s->timer.cancel();
-	error_code ec;
-	s->channel.close(ec);
+	s->channel->close();
 	s->shipper->stop();
 	s->offered.reset();
 	sessions_.erase(keep->id);
@@ -613,7 +529,9 @@ void ExportServer::Impl::retire()
 		s->retired = true;
 		s->is_protected = false;
 		s->reason = "another host serves it";
-		tell(*s, JEEBS_MSG_RETIRE, {});
+		if (auto ok = s->channel->retire(); !ok &&
+		    ok.error().errnum != EPIPE)
+			log::error("session {}: {}", id, ok.error().what);
 		log::warning("session {}: retired: another host serves it", id);
 	}
 	for (auto &[sid, c] : closing_)
