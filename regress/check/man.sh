@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# Each option, key and command has an .It in its manual page, and mandoc has
-# nothing to say about the pages. The names are read from the sources.
+# Each option, key and command has an .It in its manual page, each table an .Ss,
+# and mandoc has nothing to say about the pages. The names are read from the sources.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 build=${JEEBS_BUILD:-$top/build}
@@ -16,8 +16,8 @@ documented() {
 	[ -f "$page" ] || { echo "$page is missing" >&2; rc=1; return; }
 	for n; do
 		names=$((names + 1))
-		grep -qiE "^\.It .*(^|[^A-Za-z0-9_])$n([^A-Za-z0-9_-]|\$)" "$page" || {
-			echo "$page: no .It for $n" >&2
+		grep -qiE "^\.(It|Ss) (.*[^A-Za-z0-9_])?$n([^A-Za-z0-9_-]|\$)" "$page" || {
+			echo "$page: nothing on $n" >&2
 			rc=1
 		}
 	done
