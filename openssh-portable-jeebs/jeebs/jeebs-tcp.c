@@ -91,11 +91,13 @@ queue_seq(int fd, int queue, uint32_t *seq)
  * can't mark data as sent that wasn't.
  */
 static int
-repair_look(int fd, uint32_t *snd, uint32_t *rcv, struct tcp_repair_window *w)
+repair_look(int fd, uint32_t *snd, uint32_t *rcv, struct tcp_repair_window *w,
+    int *mss)
 {
 	int on = TCP_REPAIR_ON, off = TCP_REPAIR_OFF_NO_WP, none = TCP_NO_QUEUE;
 	int reuse = 0, r, oerrno;
 	socklen_t len = sizeof(reuse), wlen = sizeof(*w);
+	socklen_t msslen = sizeof(*mss);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, &len) == -1 ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) == -1)
@@ -104,6 +106,8 @@ repair_look(int fd, uint32_t *snd, uint32_t *rcv, struct tcp_repair_window *w)
 	if ((r = queue_seq(fd, TCP_SEND_QUEUE, snd)) == 0 &&
 	    (r = queue_seq(fd, TCP_RECV_QUEUE, rcv)) == 0 &&
 	    (getsockopt(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, w, &wlen) == -1 ||
+	    /* in repair mode this is the clamp, not the size in use */
+	    getsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, mss, &msslen) == -1 ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, &none,
 	    sizeof(none)) == -1))
 		r = SSH_ERR_SYSTEM_ERROR;
@@ -140,7 +144,7 @@ jeebs_tcp_read(int fd, struct jeebs_tcp_state *st, struct jeebs_offsets *off)
 		    ioctl(fd, SIOCINQ, &inq) == -1 ||
 		    ioctl(fd, SIOCOUTQ, &outq) == -1)
 			return SSH_ERR_SYSTEM_ERROR;
-		if ((r = repair_look(fd, &snd, &rcv, &w)) != 0)
+		if ((r = repair_look(fd, &snd, &rcv, &w, &mss)) != 0)
 			return r;
 		len = sizeof(ti2);
 		if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &ti2, &len) == -1)
@@ -171,9 +175,6 @@ jeebs_tcp_read(int fd, struct jeebs_tcp_state *st, struct jeebs_offsets *off)
 		st->snd_wscale = ti.tcpi_snd_wscale;
 		st->rcv_wscale = ti.tcpi_rcv_wscale;
 	}
-	len = sizeof(mss);
-	if (getsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &mss, &len) == -1)
-		return SSH_ERR_SYSTEM_ERROR;
 	st->mss = mss > UINT16_MAX ? UINT16_MAX : mss;
 	len = sizeof(ts);
 	if (getsockopt(fd, IPPROTO_TCP, TCP_TIMESTAMP, &ts, &len) == -1)
