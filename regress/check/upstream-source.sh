@@ -15,29 +15,38 @@ trap 'rm -rf "$tmp"' EXIT
 find "$build/openssh.debian" -type f -print0 | xargs -0 cat |
     sed 's/^[[:space:]]*//; s/[[:space:]]*$//' | awk 'length >= 25' | sort -u > "$tmp/theirs"
 
-# Judges standard input, which is FILE's text.
-judge() {
-	sed 's/^[[:space:]]*//; s/[[:space:]]*$//' | awk -v file="$1" '
-	NR == FNR { theirs[$0] = 1; next }
-	length >= 25 { all++; if ($0 in theirs) same++ }
-	END {
-		if (same > 10 && same * 3 > all) {
-			printf "%s: %d of %d lines are OpenSSH'\''s\n", file, same, all
-			exit 1
-		}
-	}' "$tmp/theirs" -
-}
+git -c safe.directory='*' ls-files -z |
+    while IFS= read -r -d '' f; do
+	if [ -f "$f" ] && grep -Iq . "$f"; then
+		printf '%s\0' "$f"
+	fi
+done > "$tmp/files"
 
-rc=0 files=0
-while IFS= read -r -d '' f; do
-	[ -f "$f" ] && grep -Iq . "$f" || continue
-	files=$((files + 1))
-	case $f in
-	*.patch) sed -n 's/^+\([^+]\)/\1/p' "$f" | judge "$f" >&2 || rc=1 ;;
-	LICENSE) ;;
-	*) judge "$f" < "$f" >&2 || rc=1 ;;
-	esac
-done < <(git -c safe.directory='*' ls-files -z)
-echo "$files files"
-[ "$files" -gt 0 ] || rc=1
-exit "$rc"
+xargs -0 awk '
+FILENAME != file { judge(); file = FILENAME; all = same = 0; files++ }
+FILENAME == ARGV[1] { theirs[$0] = 1; next }
+FILENAME == "LICENSE" { next }
+{
+	if (file ~ /\.patch$/) {
+		if (!/^\+[^+]/)
+			next
+		sub(/^\+/, "")
+	}
+	gsub(/^[ \t]+|[ \t]+$/, "")
+	if (length >= 25) {
+		all++
+		if ($0 in theirs)
+			same++
+	}
+}
+function judge() {
+	if (same > 10 && same * 3 > all) {
+		printf "%s: %d of %d lines are OpenSSH'\''s\n", file, same, all
+		bad = 1
+	}
+}
+END {
+	judge()
+	print files - 1, "files"
+	exit (bad || files < 2)
+}' "$tmp/theirs" < "$tmp/files"
