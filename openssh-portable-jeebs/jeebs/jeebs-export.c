@@ -16,7 +16,6 @@
 #include "includes.h"
 
 #include <sys/types.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/timerfd.h>
@@ -68,7 +67,7 @@ static struct {
 	int sock;
 	int timer;		/* timerfd, armed while WAITING */
 	int retry_ms;
-	int kick, commit;	/* eventfds */
+	int kick, commit;	/* tokens of eight bytes */
 	struct jeebs_ring *ring;
 	uint32_t ring_size;
 	struct jeebs_chain *chain;

@@ -131,7 +131,7 @@ enum jeebs_msg {
 				 * string user name (for status only),
 				 * string tcp state + TCP descriptor */
 	JEEBS_MSG_OFFER,	/* jeebsd: uint64 epoch, string recovery key
-				 * + ring memfd, kick and commit eventfds */
+				 * + ring memfd, kick and commit pipes */
 	JEEBS_MSG_ROOT,		/* MON: string root record */
 	JEEBS_MSG_REFUSE,	/* MON: string reason; not protected */
 	JEEBS_MSG_DETACH,	/* jeebsd: string reason; go on unprotected.
