@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # For end-to-end tests: source it, call `ok`/`fail`/`check`, end with `done_testing`.
-# Each test has a lab of its own name and leaves nothing behind; what the hosts
+# Each run has a lab of its own name and leaves nothing behind; what the hosts
 # logged is kept in build/e2e/logs/TEST when it failed.
 set -eu -o pipefail
 shopt -s inherit_errexit
@@ -8,7 +8,7 @@ shopt -s inherit_errexit
 tid=$(basename "$0" .sh)
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${JEEBS_BUILD:-$top/build}
-export JEEBS_LAB=${JEEBS_LAB:-e2e-$tid}
+export JEEBS_LAB=${JEEBS_LAB:-e2e-$tid.$$}
 export PATH=$PATH:/usr/sbin:/sbin
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/jeebs-$tid.XXXXXX")
 passed=0 failures=0 finished=
@@ -16,6 +16,12 @@ passed=0 failures=0 finished=
 lab() {
 	"$top/regress/lab" "$@"
 }
+
+# What a killed run of this test left.
+for dir in "${JEEBS_LAB_DIR:-/run/jeebs-lab}/e2e-$tid".*; do
+	pid=${dir##*.}
+	[[ ! -d $dir || -d /proc/${pid%-b} ]] || JEEBS_LAB=${dir##*/} lab down
+done
 
 # SKIP is not success: run-tests counts 77 as skipped and says why.
 skip() {

@@ -186,6 +186,7 @@ up_failed() {
 		echo failed >"$state/up"
 	else
 		lab_down
+		unlock
 	fi
 	exit "$1"
 }
