@@ -17,12 +17,6 @@ lab() {
 	"$top/regress/lab" "$@"
 }
 
-# What a killed run of this test left.
-for dir in "${JEEBS_LAB_DIR:-/run/jeebs-lab}/e2e-$tid".*; do
-	pid=${dir##*.}
-	[[ ! -d $dir || -d /proc/${pid%-b} ]] || JEEBS_LAB=${dir##*/} lab down
-done
-
 # SKIP is not success: run-tests counts 77 as skipped and says why.
 skip() {
 	echo "skip: $tid: $*"
@@ -96,6 +90,7 @@ lab_up() {
 }
 
 . "$top/regress/e2e/pty.bash"
+sweep_labs "e2e-$tid"
 
 # serving: the host that serves, "null" for none.
 serving() {

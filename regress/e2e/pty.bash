@@ -3,6 +3,15 @@
 # demo and benchmarks. Needs $top, $build, $scratch and lab().
 declare -A pty_in pty_out pty_job pty_pid
 
+# sweep_labs NAME: what killed runs left of labs named NAME.PID.
+sweep_labs() {
+	local dir pid
+	for dir in "${JEEBS_LAB_DIR:-/run/jeebs-lab}/$1".*; do
+		pid=${dir##*.}
+		[[ ! -d $dir || -d /proc/${pid%-b} ]] || JEEBS_LAB=${dir##*/} lab down
+	done
+}
+
 need_ptyclient() {
 	ptyclient=$build/e2e/ptyclient
 	[[ $ptyclient -nt $top/regress/e2e/ptyclient.cc ]] && return
