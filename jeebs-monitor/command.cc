@@ -25,7 +25,7 @@ struct Command::Impl : std::enable_shared_from_this<Impl> {
 	~Impl()
 	{
 		if (pid != -1) {
-			::kill(pid, SIGKILL);
+			::kill(-pid, SIGKILL);
 			(void)::waitpid(pid, nullptr, 0);
 		}
 	}

@@ -15,6 +15,13 @@
 #include <stdexcept>
 
 #include <fmt/format.h>
+// The parser asserts things that bad input can break ("[= [r"): such a file is
+// an error like any other.
+namespace jeebs {
+struct ParserConfused {};
+[[noreturn]] static void parser_confused() { throw ParserConfused(); }
+}
+#define TOML_ASSERT(expr) ((expr) ? void() : jeebs::parser_confused())
 #define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
 
@@ -458,18 +465,90 @@ read_root(const toml::table &t, const std::string &name)
 	return c;
 }
 
+// Errors quote what the file says.
+std::string
+one_line(std::string s)
+{
+	for (char &c : s)
+		if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+			c = ' ';
+	return s;
+}
+
+// The parser has undefined behaviour for some characters beyond ASCII. None of
+// our values needs them; in comments they are replaced.
+std::string
+only_ascii(std::string_view text, const std::string &name)
+{
+	std::string out(text);
+	size_t line = 1;
+	char quote = 0;
+	bool comment = false;
+
+	for (char &c : out) {
+		if (c == '\n') {
+			line++;
+			quote = 0;
+			comment = false;
+		} else if (static_cast<unsigned char>(c) >= 0x80) {
+			if (!comment)
+				throw Bad(fmt::format("{}:{}: syntax: a "
+				    "character that isn't ASCII, use them in "
+				    "comments only", name, line));
+			c = '?';
+		} else if (comment) {
+			continue;
+		} else if (quote != 0) {
+			if (c == quote)
+				quote = 0;
+		} else if (c == '"' || c == '\'') {
+			quote = c;
+		} else if (c == '#') {
+			comment = true;
+		}
+	}
+	return out;
+}
+
+// The parser doesn't say where it lost its way: the first line up to which it
+// does is the one.
+size_t
+confusing_line(std::string_view text)
+{
+	size_t line = 0;
+
+	for (size_t end = 0; end < text.size(); line++) {
+		end = std::min(text.find('\n', end), text.size() - 1) + 1;
+		try {
+			(void)toml::parse(text.substr(0, end));
+		} catch (const toml::parse_error &) {
+		} catch (const ParserConfused &) {
+			return line + 1;
+		}
+	}
+	return line;
+}
+
 } // namespace
 
 Result<Config>
 parse_config(std::string_view text, const std::string &name)
 {
+	std::string ascii;
+
 	try {
-		return read_root(toml::parse(text, name), name);
+		ascii = only_ascii(text, name);
+		return read_root(toml::parse(ascii, name), name);
 	} catch (const toml::parse_error &e) {
-		return tl::unexpected(Error{fmt::format("{}:{}: syntax: {}",
-		    name, e.source().begin.line, e.description())});
+		return tl::unexpected(Error{one_line(fmt::format("{}:{}: "
+		    "syntax: {}", name, e.source().begin.line,
+		    e.description()))});
+	} catch (const ParserConfused &) {
+		return tl::unexpected(Error{fmt::format("{}:{}: syntax: this "
+		    "isn't TOML, see jeebsd.conf(5)", name,
+		    confusing_line(ascii))});
 	} catch (const Bad &e) {
-		return tl::unexpected(Error{e.what()});
+		return tl::unexpected(Error{one_line(e.what())});
 	}
 }
 

@@ -230,6 +230,15 @@ Daemon::heard(const HeartbeatHeard &h)
 	r.alone = milliseconds(b.alone_ms);
 	if (b.echo_counter != 0)
 		r.echoed = Time(Duration(static_cast<int64_t>(b.echo_sent)));
+	bool same = b.lease_ms == config_.timing.lease.count() &&
+	    b.alone_ms == config_.timing.alone_after.count();
+	if (!same && !told_timing_)
+		log::warning("{} has lease {} ms and alone-after {} ms, this "
+		    "host {} and {}: each keeps to what the primary has; use "
+		    "the same timing on both", config_.peer.name, b.lease_ms,
+		    b.alone_ms, config_.timing.lease.count(),
+		    config_.timing.alone_after.count());
+	told_timing_ = !same;
 	detector_.heard(h.path, h.received);
 	Time now = BootClock::now();
 	perform(role_.heartbeat(r, now));

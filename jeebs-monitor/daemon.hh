@@ -121,6 +121,7 @@ private:
 	bool offering_ = false;	// under a lease: sessions may be offered
 	bool dropping_link_ = false;	// it is us who close it
 	bool peer_resigned_ = false;
+	bool told_timing_ = false;
 	std::function<void()> stopped_;
 };
 

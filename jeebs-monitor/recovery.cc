@@ -9,9 +9,11 @@ namespace jeebs {
 
 AdoptPlan
 plan_adoption(const StoredSession &s, const TapFacts *facts,
-    uint64_t input_known_to, SteadyTime now)
+    const InputPlan &input, SteadyTime now)
 {
 	AdoptPlan p;
+	// A FIN takes a number of its own.
+	uint64_t known_to = input.known_to + (input.fin ? 1 : 0);
 	auto no = [&p](std::string why) {
 		p.reason = std::move(why);
 		return p;
@@ -33,10 +35,10 @@ plan_adoption(const StoredSession &s, const TapFacts *facts,
 		return no(fmt::format("{} bytes that the client may lack are "
 		    "gone", s.first_off - p.acked));
 	if (facts != nullptr && facts->server_seen &&
-	    facts->server_ack > input_known_to)
+	    facts->server_ack > known_to)
 		return no(fmt::format("client byte in flight never seen: the "
 		    "dead host had ACKed {} more",
-		    facts->server_ack - input_known_to));
+		    facts->server_ack - known_to));
 	auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(
 	    now - s.tcp_at).count();
 	p.ts_val = s.tcp.ts_val + static_cast<uint32_t>(elapsed) +

@@ -34,10 +34,10 @@ inline constexpr uint32_t ts_margin_ms = 1000;
 // ACKs lie beyond what was sent: Linux's initial window is 10 segments.
 inline constexpr uint64_t exact_ack_bytes = 10 * 1200;
 
-// facts is what the tap saw of the flow, or null. input_known_to is the end of
-// the client's bytes that can be given to the socket (InputPlan).
+// facts is what the tap saw of the flow, or null; input what there is to give to
+// the socket.
 AdoptPlan plan_adoption(const StoredSession &, const TapFacts *facts,
-    uint64_t input_known_to, SteadyTime now);
+    const InputPlan &input, SteadyTime now);
 
 // A probe's answer carried this ACK. Moves A; false if it is impossible, which
 // makes the plan so too.

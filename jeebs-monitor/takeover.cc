@@ -328,7 +328,7 @@ Takeover::begin_sessions()
 		auto input = plan_input(r->s.flow, r->s.tcp.rcv_base,
 		    r->s.in_off, packets(*r));
 		plans.push_back(plan_adoption(r->s,
-		    p_.tap.facts(r->s.flow), input.known_to, now));
+		    p_.tap.facts(r->s.flow), input, now));
 		by_sid.emplace(r->s.sid, std::move(r));
 	}
 	report_->sessions = static_cast<unsigned>(plans.size());

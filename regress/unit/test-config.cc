@@ -232,6 +232,33 @@ BOOST_AUTO_TEST_CASE(syntax_errors_name_the_line)
 	    "f.conf:23: syntax: ");
 }
 
+BOOST_AUTO_TEST_CASE(what_the_parser_asserts)
+{
+	refused("# a\n  [= [r\nr\n", "f.conf:2: syntax: this isn't TOML, see "
+	    "jeebsd.conf(5)");
+}
+
+BOOST_AUTO_TEST_CASE(beyond_ascii)
+{
+	refused(with("/etc/jeebs/key", "/etc/j\u00e9ebs/key"), "f.conf:3: "
+	    "syntax: a character that isn't ASCII, use them in comments only");
+	auto c = parse_config(with("true", "true # \u00fcber \"all\""),
+	    "f.conf");
+	BOOST_REQUIRE_MESSAGE(c, c.error().what);
+	refused(with("\"/etc/jeebs/key\"", "\"/etc/#\u00e9\""), "f.conf:3: "
+	    "syntax: a character that isn't ASCII, use them in comments only");
+}
+
+BOOST_AUTO_TEST_CASE(the_sample)
+{
+	auto c = load_config("jeebs-monitor/jeebsd.conf.sample");
+	BOOST_REQUIRE_MESSAGE(c, c.error().what);
+	BOOST_TEST(c->warnings.empty());
+	// Its defaults in comments are the defaults.
+	BOOST_TEST(c->key_file == "/etc/jeebs/key");
+	BOOST_TEST(c->user == "_jeebs");
+}
+
 BOOST_AUTO_TEST_CASE(a_missing_file)
 {
 	auto c = load_config("/nonexistent/jeebsd.conf");

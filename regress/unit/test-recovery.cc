@@ -24,9 +24,13 @@ struct Fixture {
 		s.tcp.ts_val = 0xfffffff0;
 		s.tcp_at = now - 700ms;
 	}
-	AdoptPlan plan(bool tapped = true, uint64_t known_to = 300)
+	AdoptPlan plan(bool tapped = true, uint64_t known_to = 300,
+	    bool fin = false)
 	{
-		return plan_adoption(s, tapped ? &f : nullptr, known_to, now);
+		InputPlan input;
+		input.known_to = input.highest = known_to;
+		input.fin = fin;
+		return plan_adoption(s, tapped ? &f : nullptr, input, now);
 	}
 };
 
@@ -70,6 +74,7 @@ BOOST_AUTO_TEST_CASE(a_byte_that_the_tap_missed)
 	BOOST_TEST(!plan(true, 319).possible);
 	BOOST_TEST(plan(true, 319).reason == "client byte in flight never "
 	    "seen: the dead host had ACKed 1 more");
+	BOOST_TEST(plan(true, 319, true).possible);
 }
 
 BOOST_AUTO_TEST_CASE(sessions_that_are_none)
