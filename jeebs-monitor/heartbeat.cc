@@ -109,6 +109,19 @@ is_primary(RoleState s)
 	    s == RoleState::primary_stalled;
 }
 
+bool
+is_searching(RoleState s)
+{
+	return s == RoleState::starting || s == RoleState::probing;
+}
+
+bool
+is_armed(RoleState s)
+{
+	return s == RoleState::standby_ready ||
+	    s == RoleState::standby_suspecting;
+}
+
 HeartbeatCodec::HeartbeatCodec(uint8_t direction, size_t paths)
     : direction_(direction), paths_(paths)
 {

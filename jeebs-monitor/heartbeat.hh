@@ -29,6 +29,8 @@ enum class RoleState : uint8_t {
 };
 const char *to_string(RoleState);
 bool is_primary(RoleState);
+bool is_searching(RoleState);	// starting, probing
+bool is_armed(RoleState);	// a standby that could take over
 
 enum HeartbeatFlag : uint8_t {
 	hb_preferred = 1,	// its configuration says so

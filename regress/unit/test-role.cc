@@ -636,6 +636,28 @@ BOOST_AUTO_TEST_CASE(jeebsd_of_the_primary_starts_anew_on_a_live_host)
 	BOOST_TEST(!did(b, ActionKind::take_over));
 }
 
+BOOST_AUTO_TEST_CASE(jeebsd_of_the_primary_stays_dead)
+{
+	protect();
+	kill(a);
+	b.detector->link_closed(at(b));
+	for (int i = 0; i < 9; i++) {
+		b.detector->service_answered(at(b));
+		advance(100ms);
+	}
+	STATE(b, standby_suspecting);
+	for (int i = 0; i < 6; i++) {
+		b.detector->service_answered(at(b));
+		advance(100ms);
+	}
+	STATE(b, primary_alone);
+	BOOST_TEST(!audible(a));
+	boot(a);
+	advance(500ms);
+	STATE(a, standby_ready);
+	BOOST_TEST(did(a, ActionKind::retire));
+}
+
 BOOST_AUTO_TEST_CASE(a_primary_that_rebooted_faster_than_detection)
 {
 	protect();
