@@ -83,9 +83,11 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
-# lab_up ARGS...: up, with its variables set.
+# lab_up ARGS...: up, with its variables set. LAB_ARGS="--mirror off", say, runs
+# a test under other settings.
 lab_up() {
-	lab up "$@"
+	# shellcheck disable=SC2086
+	lab up ${LAB_ARGS-} "$@"
 	eval "$(lab env)"
 }
 
