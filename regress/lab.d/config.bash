@@ -188,7 +188,7 @@ config_jeebsd() {
 		[run_dir]=/run/jeebs
 		[state_dir]=/var/lib/jeebs
 		[key_file]=/etc/jeebs/jeebsd.key
-		[user]=root
+		[user]=_jeebs
 		[preferred]=$([[ $h == alpha ]] && echo true || echo false)
 		[input-commit]=$input
 		[peer.name]=$peer
