@@ -44,6 +44,7 @@
 #include "jeebs/jeebs-seal.h"
 #include "jeebs/jeebs-session.h"
 #include "jeebs/jeebs-state.h"
+#include "jeebs/jeebs-testing.h"
 
 /* A checkpoint at least so often, so that the standby can forget. */
 #define CHECKPOINT_BYTES	(256 * 1024)
@@ -346,6 +347,8 @@ try_start(struct ssh *ssh)
 	if ((r = record(ssh, JEEBS_REC_CHECKPOINT, from)) != 0)
 		give_up(r, "checkpoint");
 	debug_f("exported from offset %llu on", (unsigned long long)from);
+	jeebs_testing_attack(ssh, ex.mon_fd, ex.kick, ex.commit, ex.ring,
+	    ex.ring_size, ex.chain);
 }
 
 static void
@@ -435,8 +438,11 @@ may_write(struct ssh *ssh, size_t len)
 	if (!ex.gated)
 		return ex.phase == WAITING &&
 		    outstanding(ssh) > JEEBS_MAX_STREAM / 2 ? 0 : len;
+	if (jeebs_testing("commit-ignored"))
+		return len;
 	if ((upto = committed()) <= ex.out_written)
 		return 0;
+	jeebs_testing_kex(ssh, "committed");
 	return MINIMUM(len, upto - ex.out_written);
 }
 
@@ -448,6 +454,7 @@ did_write(struct ssh *ssh, const u_char *p, size_t len)
 	if ((r = sshbuf_put(ex.tail, p, len)) != 0)
 		fatal_fr(r, "tail");
 	ex.out_written += len;
+	jeebs_testing_kex(ssh, "sent");
 	if (sshbuf_len(ex.tail) > CHECKPOINT_BYTES)
 		(void)acked();
 }
@@ -531,6 +538,7 @@ tick(struct ssh *ssh)
 		type = ex.records >= CHECKPOINT_RECORDS ||
 		    ex.bytes >= CHECKPOINT_BYTES ?
 		    JEEBS_REC_CHECKPOINT : JEEBS_REC_PROGRESS;
+		jeebs_testing_kex(ssh, "reached");
 		if ((r = record(ssh, type, ex.out_recorded)) != 0)
 			give_up(r, "progress");
 	}

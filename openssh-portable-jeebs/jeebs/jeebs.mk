@@ -11,6 +11,10 @@ JEEBS_SESSION_OBJS=	sshsig.o jeebs/jeebs-seal.o jeebs/jeebs-root.o \
 
 JEEBS_ADOPT_OBJS=	jeebs/jeebs-adopt.o jeebs/jeebs-revive.o
 
+# In the programs of "make testing" only: testing.mk.
+JEEBS_TESTING_OBJS=	jeebs/jeebs-testing.o jeebs/jeebs-testing-kex.o \
+	jeebs/jeebs-hostile.o
+
 SSHD_ADOPT_OBJS=	$(SSHD_SESSION_OBJS:sshd-session.o=sshd-adopt.o) \
 	$(JEEBS_ADOPT_OBJS)
 

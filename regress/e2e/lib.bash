@@ -196,7 +196,7 @@ stop_jeebsd() {
 
 # As its service would.
 start_jeebsd() {
-	lab exec "$1" -- bash -c "setsid '$build/monitor/jeebsd' \
+	lab exec "$1" -- bash -c "setsid '$PROGRAMS/monitor/jeebsd' \
 		-f /etc/jeebs/jeebsd.conf </dev/null >>/var/log/jeebsd.log 2>&1 &
 		echo \$! >/run/jeebsd.pid"
 }

@@ -160,9 +160,9 @@ config_sshd() {
 		[[ $k != /* ]] || echo "${k#*/} ${sshd_set[$k]}"
 	done
 	[[ $stock ]] || cat <<-END
-		SshdSessionPath $build/openssh/sshd-session
-		SshdAuthPath $build/openssh/sshd-auth
-		SshdAdoptPath $build/openssh/sshd-adopt
+		SshdSessionPath $programs/openssh/sshd-session
+		SshdAuthPath $programs/openssh/sshd-auth
+		SshdAdoptPath $programs/openssh/sshd-adopt
 		Jeebs yes
 		JeebsSocket /run/jeebs/export.sock
 	END
@@ -244,5 +244,6 @@ lab_env() {
 		KEY=$share/key
 		KNOWN_HOSTS=$share/known_hosts
 		SSH_CONFIG=$share/ssh_config
+		PROGRAMS=$(<"$state/programs")
 	END
 }

@@ -68,7 +68,7 @@ host_start() {
 		exec setsid nsenter --net="$dir/net" \
 			unshare --mount --uts --pid --fork --time \
 			--boottime "${uptime[$h]}" --monotonic "${uptime[$h]}" \
-			"$here/lab.d/init" "$h" "$state" "$build" "$stock" \
+			"$here/lab.d/init" "$h" "$state" "$programs" "$stock" \
 			</dev/null >>"$dir/log/init.log" 2>&1
 	) &
 	until [[ -e $dir/ready ]]; do
@@ -91,26 +91,28 @@ close_inherited() {
 
 lab_up() {
 	local arg value
-	stock='' nowait='' input=tap mirror=on
+	stock='' nowait='' input=tap mirror=on programs=$build
 	while (($#)); do
 		arg=$1
 		value=${2-}
 		case $arg in
-		--stock | --no-wait)
-			[[ $arg == --stock ]] && stock=1 || nowait=1
+		--stock) stock=1 ;;
+		--no-wait) nowait=1 ;;
+		--testing) programs=$build/testing ;;
+		--input | --mirror | --set)
+			(($# >= 2)) || die "$arg: a value is missing"
 			shift
-			continue
 			;;
-		--input | --mirror | --set) (($# >= 2)) || die "$arg: a value is missing" ;;
 		*) die "up: unknown argument \"$arg\"" ;;
 		esac
 		case $arg=$value in
+		--stock=* | --no-wait=* | --testing=*) ;;
 		--input=tap | --input=hold) input=$value ;;
 		--mirror=on | --mirror=off) mirror=$value ;;
 		--set=*) config_set "$value" ;;
 		*) die "$arg: \"$value\" is not one of its values" ;;
 		esac
-		shift 2
+		shift
 	done
 	up_check
 	[[ ! -f $state/up ]] || ! host_up alpha || [[ $(<"$state/up") != up ]] ||
@@ -122,6 +124,7 @@ lab_up() {
 	mount --make-private "$state"
 	echo starting >"$state/up"
 	echo "$stock" >"$state/stock"
+	echo "$programs" >"$state/programs"
 	echo "$mirror" >"$state/mirror"
 	freezer_find
 	mkdir -p "$state/hosts" "$state/home" "$state/common"
@@ -168,8 +171,9 @@ up_check() {
 		die "/usr/sbin/sshd is missing (target runs it): ./bootstrap.sh deps"
 	[[ $stock ]] && return
 	for tool in openssh/sshd openssh/sshd-adopt monitor/jeebsd monitor/jeebsctl; do
-		[[ -x $build/$tool ]] ||
-			die "$build/$tool is missing: ./bootstrap.sh build"
+		[[ -x $programs/$tool ]] || die "$programs/$tool is missing:" \
+			"$([[ $programs == "$build" ]] && echo ./bootstrap.sh build ||
+				echo make testing)"
 	done
 }
 
@@ -262,12 +266,25 @@ lab_boot() {
 	! host_up "$h" || die "$h is up already"
 	freezer_find
 	stock=$(<"$state/stock")
+	programs=$(<"$state/programs")
 	event boot "$h"
 	host_start "$h"
 	if [[ -z $nowait && -z $stock && " ${servers[*]} " == *" $h "* ]] &&
 		host_up alpha && host_up beta; then
 		wait_protected 20
 	fi
+}
+
+# In one step: what runs there reads it at any moment.
+lab_switch() {
+	(($# >= 1)) || die "usage: switch HOST [NAME...]"
+	local h=$1
+	need_host "$h"
+	shift
+	[[ $(<"$state/programs") != "$build" ]] ||
+		die "these programs have no switches: regress/lab up --testing"
+	(lab_exec "$h" -- sh -c 'printf "%s\n" "$@" >/etc/jeebs/testing.new &&
+		mv /etc/jeebs/testing.new /etc/jeebs/testing' sh "$@")
 }
 
 lab_log() {

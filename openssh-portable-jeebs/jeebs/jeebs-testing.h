@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Switches for tests: mutants that the auditor must find, and points at which
+ * a process stops. Only the programs of "make testing" (-DJEEBS_TESTING) have
+ * them; in all others the calls expand to nothing.
+ *
+ * JEEBS_TESTING_FILE holds one switch a line. It must be root's and writable
+ * by nobody else. It is read again whenever it has changed, as long as it can
+ * be reached: in a chroot what was read before counts.
+ */
+#ifndef JEEBS_TESTING_H
+#define JEEBS_TESTING_H
+
+#ifdef JEEBS_TESTING
+
+#include <stdint.h>
+
+#define JEEBS_TESTING_FILE	"/etc/jeebs/testing"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ssh;
+struct jeebs_ring;
+struct jeebs_chain;
+
+/* Nonzero if the switch is on. */
+int	jeebs_testing(const char *name);
+/* Stops this process (SIGSTOP) if there is a switch "stop POINT". */
+void	jeebs_testing_stop(const char *point);
+/*
+ * Stop points of a key exchange that is under way: "kex-STAGE-WHEN", with the
+ * stage of PROTOCOL.jeebs, section 7.6.
+ */
+void	jeebs_testing_kex(struct ssh *, const char *when);
+/*
+ * The process of the user, which has just become protected, turns hostile in
+ * the way of the switch that is on: jeebs-hostile.c. What it gets is what it
+ * has of jeebs; it keeps it.
+ */
+void	jeebs_testing_attack(struct ssh *, int mon_fd, int kick, int commit,
+	    struct jeebs_ring *, uint32_t ring_size, struct jeebs_chain *);
+
+#ifdef __cplusplus
+}
+#endif
+
+#else /* JEEBS_TESTING */
+
+#define jeebs_testing(name)		0
+#define jeebs_testing_stop(point)	do { } while (0)
+#define jeebs_testing_kex(ssh, when)	do { } while (0)
+#define jeebs_testing_attack(...)	do { } while (0)
+
+#endif /* JEEBS_TESTING */
+#endif /* JEEBS_TESTING_H */
