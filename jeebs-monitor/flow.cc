@@ -80,6 +80,12 @@ Flow::to_string() const
 	    endpoint(local, local_port);
 }
 
+std::string
+Flow::remote_name() const
+{
+	return endpoint(remote, remote_port);
+}
+
 socklen_t
 to_sockaddr(const IpAddr &addr, uint16_t port, sockaddr_storage &storage)
 {

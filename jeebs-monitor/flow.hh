@@ -68,6 +68,8 @@ struct Flow {
 	[[nodiscard]] static Flow from_state(const jeebs_tcp_state &);
 	/** "10.0.0.9:5000 > 10.0.0.1:22", "[fd00::9]:5000 > [fd00::1]:22". */
 	[[nodiscard]] std::string to_string() const;
+	/** "10.0.0.9:5000", "[fd00::9]:5000". */
+	[[nodiscard]] std::string remote_name() const;
 	friend auto operator<=>(const Flow &, const Flow &) = default;
 };
 

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: ISC
+#include "adoptions.hh"
+
+#include <algorithm>
+
+#include <boost/asio/post.hpp>
+
+#include "log.hh"
+#include "tcp-progress.hh"
+
+namespace jeebs {
+
+using boost::system::error_code;
+using std::chrono::milliseconds;
+
+namespace {
+
+// Clients whose ACK matters have this long to say it.
+constexpr milliseconds ack_wait(100);
+constexpr milliseconds ack_poll(5);
+// Sessions at sshd-adopt at one time: enough to keep every core busy.
+constexpr size_t max_in_flight = 64;
+constexpr milliseconds retry_pause(2);
+
+} // namespace
+
+// One session on its way.
+struct Adoptions::Run {
+	StoredSession s;
+	AdoptPlan plan;
+	Hold::Packets held;	// taken from the queue, not injected yet
+	UniqueFd tcp;
+	std::unique_ptr<AdoptClient::Job> job;
+	Time adopt_start{};
+	bool over = false;
+};
+
+Adoptions::Adoptions(Parts parts, Hooks hooks)
+    : p_(parts), hooks_(std::move(hooks)), ask_timer_(parts.io),
+      retry_timer_(parts.io), watcher_(parts.io, parts.net, parts.tap,
+      parts.config.timing.gap_timeout, [this](const Flow &flow,
+      const std::string &user, const char *reason) {
+		report_->failed.push_back({user, flow.remote_name(), reason});
+		report_->adopted--;
+      })
+{
+}
+
+Adoptions::~Adoptions() = default;
+
+// Repair mode is still on: these sockets close without a word.
+void
+Adoptions::cancel()
+{
+	running_ = false;
+	waiting_.clear();
+	asking_.clear();
+	ready_.clear();
+	in_flight_ = left_ = 0;
+	ask_timer_.cancel();
+	retry_timer_.cancel();
+	watcher_.clear();
+}
+
+void
+Adoptions::forget(const Flow &flow)
+{
+	watcher_.forget(flow);
+}
+
+void
+Adoptions::take_held(Run &r)
+{
+	for (auto &packet : p_.net.take_held(r.s.flow)) {
+		if (auto seg = Segment::parse(packet))
+			(void)p_.tap.client(*seg);
+		r.held.push_back(std::move(packet));
+	}
+}
+
+// Valid until the store or the run changes.
+std::vector<std::span<const uint8_t>>
+Adoptions::packets(Run &r)
+{
+	auto all = p_.store.inputs(r.s.sid);
+	all.insert(all.end(), r.held.begin(), r.held.end());
+	return all;
+}
+
+void
+Adoptions::begin(TakeoverReport &report)
+{
+	running_ = true;
+	report_ = &report;
+	std::vector<AdoptPlan> plans;
+	std::unordered_map<uint64_t, RunPtr> by_sid;
+	auto now = std::chrono::steady_clock::now();
+
+	p_.net.tap_drain();
+	p_.net.drain_hold();
+	for (auto &s : p_.store.sessions()) {
+		auto r = std::make_shared<Run>();
+		r->s = std::move(s);
+		take_held(*r);
+		auto input = plan_input(r->s.flow, r->s.tcp.rcv_base,
+		    r->s.in_off, packets(*r));
+		plans.push_back(plan_adoption(r->s,
+		    p_.tap.facts(r->s.flow), input, now));
+		by_sid.emplace(r->s.sid, std::move(r));
+	}
+	report_->sessions = static_cast<unsigned>(plans.size());
+	left_ = plans.size();
+	order_plans(plans);
+	for (auto &plan : plans) {
+		RunPtr r = by_sid.at(plan.sid);
+		r->plan = std::move(plan);
+		(r->plan.possible && r->plan.probe ? asking_ : waiting_)
+		    .push_back(r);
+	}
+	// Taken from the end.
+	std::reverse(waiting_.begin(), waiting_.end());
+	if (!asking_.empty())
+		ask_clients();
+	start_more();
+	maybe_finish();
+}
+
+void
+Adoptions::ask_clients()
+{
+	for (const RunPtr &r : asking_)
+		if (auto ok = p_.ack_probe.send(r->s.tcp, r->plan.acked,
+		    r->plan.in_off, r->plan.ts_val); !ok)
+			log::warning("asking {}: {}", r->s.flow.remote_name(),
+			    ok.error().what);
+	ask_until_ = BootClock::now() + ack_wait;
+	collect_acks();
+}
+
+void
+Adoptions::collect_acks()
+{
+	bool late = BootClock::now() >= ask_until_;
+
+	p_.net.drain_hold();
+	std::erase_if(asking_, [this, late](const RunPtr &r) {
+		take_held(*r);
+		const TapFacts *f = p_.tap.facts(r->s.flow);
+		bool heard = f != nullptr && f->client_seen;
+		if (!heard && !late)
+			return false;
+		if (heard)
+			apply_ack(r->plan, r->s, f->client_ack);
+		waiting_.insert(waiting_.begin(), r);
+		return true;
+	});
+	start_more();
+	if (asking_.empty())
+		return;
+	ask_timer_.expires_after(ack_poll);
+	ask_timer_.async_wait([this](error_code ec) {
+		if (!ec && running_)
+			collect_acks();
+	});
+}
+
+void
+Adoptions::start_more()
+{
+	while (running_ && in_flight_ < max_in_flight && !waiting_.empty()) {
+		RunPtr r = waiting_.back();
+		waiting_.pop_back();
+		start_session(r);
+	}
+}
+
+void
+Adoptions::start_session(const RunPtr &r)
+{
+	if (!r->plan.possible)
+		return reset(r, r->plan.reason);
+	if (auto ok = restore(*r); !ok)
+		return reset(r, "TCP: " + ok.error().what);
+	in_flight_++;
+	r->adopt_start = BootClock::now();
+	hand_over(r);
+}
+
+Result<void>
+Adoptions::restore(Run &r)
+{
+	Time start = BootClock::now();
+	auto fd = p_.restorer.restore({r.s.tcp, r.plan.acked, r.plan.in_off,
+	    r.plan.ts_val});
+	report_->span("TCP restored", start, BootClock::now());
+	if (!fd)
+		return tl::unexpected(fd.error());
+	r.tcp = std::move(*fd);
+	return {};
+}
+
+void
+Adoptions::hand_over(const RunPtr &r)
+{
+	auto records = p_.store.adoption_file(r->s.sid);
+	if (!records) {
+		in_flight_--;
+		return reset(r, records.error().what);
+	}
+	AdoptRequest q;
+	q.job = next_job_++;
+	q.acked = r->plan.acked;
+	q.from = report_->from;
+	q.to = p_.config.host;
+	q.failed_at = static_cast<uint64_t>(
+	    std::chrono::duration_cast<std::chrono::seconds>(
+	    std::chrono::system_clock::now().time_since_epoch() -
+	    (BootClock::now() - report_->last_heard)).count());
+	q.tcp = r->tcp.get();
+	q.records = records->get();
+	std::weak_ptr<bool> alive = alive_;
+	auto job = p_.adopt.adopt(q, p_.config.timing.adopt_timeout,
+	    [this, alive, r](Result<uint64_t> out_end) {
+		if (!alive.expired() && running_ && !r->over)
+			answered(r, std::move(out_end));
+	});
+	if (job) {
+		r->job = std::move(*job);
+		return;
+	}
+	in_flight_--;
+	bool full = job.error().errnum == EAGAIN;
+	bool away = job.error().errnum == ENOTCONN ||
+	    job.error().errnum == EPIPE;
+	if (!full && !(away && BootClock::now() - r->adopt_start <
+	    p_.config.timing.adopt_timeout))
+		return reset(r, job.error().what);
+	// sshd-adopt is behind, or is being started again.
+	retry_timer_.expires_after(retry_pause);
+	retry_timer_.async_wait([this, alive](error_code ec) {
+		if (!ec && !alive.expired() && running_)
+			start_more();
+	});
+	r->tcp.reset();
+	waiting_.insert(waiting_.begin(), r);
+}
+
+void
+Adoptions::answered(const RunPtr &r, Result<uint64_t> out_end)
+{
+	in_flight_--;
+	report_->span("adopted", r->adopt_start, BootClock::now());
+	if (!out_end)
+		return reset(r, out_end.error().what);
+	if (*out_end != r->s.out_end)
+		return reset(r, fmt::format("sshd-adopt read {} bytes of the "
+		    "stream, {} are stored", *out_end, r->s.out_end));
+	ready_.push_back(r);
+	if (!go_posted_) {
+		// Those that are ready together go together: one change of
+		// the packet filter for all.
+		go_posted_ = true;
+		std::weak_ptr<bool> alive = alive_;
+		boost::asio::post(p_.io, [this, alive] {
+			if (alive.expired())
+				return;
+			go_posted_ = false;
+			if (running_)
+				go_all();
+		});
+	}
+	start_more();
+}
+
+void
+Adoptions::go_all()
+{
+	auto batch = std::exchange(ready_, {});
+	std::vector<Flow> flows;
+	Time start = BootClock::now();
+
+	for (const RunPtr &r : batch)
+		go(*r);
+	p_.net.tap_drain();
+	p_.net.drain_hold();
+	for (const RunPtr &r : batch) {
+		take_held(*r);
+		inject(*r);
+		flows.push_back(r->s.flow);
+	}
+	p_.net.release(flows);
+	report_->span("go", start, BootClock::now());
+	for (const RunPtr &r : batch) {
+		report_->adopted++;
+		log::info("session of {} from {} adopted, {} bytes sent again",
+		    log::printable(r->s.user), r->s.flow.remote_name(),
+		    r->plan.unacked);
+		// A client that is silent says where it stands when asked.
+		if (r->plan.unacked == 0)
+			(void)p_.ack_probe.send(r->s.tcp, r->plan.acked,
+			    r->plan.in_off, r->plan.ts_val);
+		watcher_.add(r->s.flow, r->s.user, std::move(r->tcp),
+		    r->s.in_off);
+		done_with(r);
+	}
+	maybe_finish();
+}
+
+void
+Adoptions::go(Run &r)
+{
+	if (auto ok = p_.restorer.release(r.tcp.get()); !ok)
+		log::error("session from {}: {}", r.s.flow.remote_name(),
+		    ok.error().what);
+	if (auto ok = r.job->go(); !ok)
+		log::error("session from {}: GO: {}", r.s.flow.remote_name(),
+		    ok.error().what);
+}
+
+void
+Adoptions::inject(Run &r)
+{
+	auto all = packets(r);
+	auto plan = plan_input(r.s.flow, r.s.tcp.rcv_base, r.s.in_off, all);
+	Seq32 ack = seq_of_offset(r.s.tcp.snd_base, r.plan.acked);
+
+	for (size_t i : plan.order)
+		if (auto ok = p_.injector.inject(all[i], ack, ack); !ok)
+			log::warning("session from {}: injecting: {}",
+			    r.s.flow.remote_name(), ok.error().what);
+	if (!plan.order.empty())
+		log::debug("session from {}: {} packets injected, bytes {} to "
+		    "{}", r.s.flow.remote_name(), plan.order.size(),
+		    r.s.in_off, plan.known_to);
+	r.held.clear();
+}
+
+// What can't be saved ends at once.
+void
+Adoptions::reset(const RunPtr &r, const std::string &reason)
+{
+	log::error("session of {} from {} can't be adopted, reset: {}",
+	    log::printable(r->s.user), r->s.flow.remote_name(), reason);
+	report_->failed.push_back({r->s.user, r->s.flow.remote_name(),
+	    reason});
+	r->job.reset();
+	Result<void> ok;
+	if (!r->tcp) {
+		r->plan.acked = std::max(r->plan.acked, r->s.acked_off);
+		r->plan.in_off = r->s.in_off;
+		ok = restore(*r);
+	}
+	if (ok)
+		ok = p_.restorer.release(r->tcp.get());
+	if (ok)
+		ok = abort_connection(r->tcp.get());
+	// Otherwise the kernel, which knows no such connection, resets it at
+	// the client's next packet.
+	if (!ok)
+		log::warning("session from {}: reset: {}",
+		    r->s.flow.remote_name(), ok.error().what);
+	p_.net.release({&r->s.flow, 1});
+	done_with(r);
+	maybe_finish();
+}
+
+void
+Adoptions::done_with(const RunPtr &r)
+{
+	r->over = true;
+	r->tcp.reset();
+	r->job.reset();
+	left_--;
+	hooks_.let_go(r->s.flow);
+}
+
+void
+Adoptions::maybe_finish()
+{
+	if (!running_ || left_ > 0)
+		return;
+	running_ = false;
+	hooks_.finished();
+}
+
+} // namespace jeebs

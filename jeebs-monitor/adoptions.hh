@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: ISC
+// The second half of a takeover: the way of each session of the dead host from
+// its record to a live process.
+//
+//  per session:  [ask] -> restore -> adopt -> go: write, inject, release
+//                  +---------+---------+---> reset, with the reason
+//
+// Owner: Takeover; event loop's thread only. Never blocks.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "ack-probe.hh"
+#include "adopt-client.hh"
+#include "clock.hh"
+#include "config.hh"
+#include "gap-watcher.hh"
+#include "inject.hh"
+#include "recovery.hh"
+#include "service-net.hh"
+#include "store.hh"
+#include "tapinput.hh"
+#include "tcp-restore.hh"
+
+namespace jeebs {
+
+class Adoptions {
+public:
+	struct Parts {
+		boost::asio::io_context &io;
+		const Config &config;
+		ServiceNet &net;
+		Store &store;
+		TapInput &tap;
+		AdoptClient &adopt;
+		TcpRestorer &restorer;
+		Injector &injector;
+		AckProbe &ack_probe;
+	};
+	struct Hooks {
+		// This flow isn't held any more.
+		std::function<void(const Flow &)> let_go;
+		// Every session is adopted or reset.
+		std::function<void()> finished;
+	};
+
+	Adoptions(Parts, Hooks);
+	~Adoptions();
+	Adoptions(const Adoptions &) = delete;
+	Adoptions &operator=(const Adoptions &) = delete;
+
+	// Every session that the store has, whose flows are held. The report
+	// must live as long as this.
+	void begin(TakeoverReport &);
+	// Whatever isn't done is dropped, in silence.
+	void cancel();
+	// Nobody needs to watch this session any more: it ended.
+	void forget(const Flow &);
+
+private:
+	struct Run;
+	using RunPtr = std::shared_ptr<Run>;
+
+	void ask_clients();
+	void collect_acks();
+	void start_more();
+	void start_session(const RunPtr &);
+	Result<void> restore(Run &);
+	void hand_over(const RunPtr &);
+	void answered(const RunPtr &, Result<uint64_t>);
+	void go_all();
+	void go(Run &);
+	void inject(Run &);
+	void reset(const RunPtr &, const std::string &reason);
+	void done_with(const RunPtr &);
+	void maybe_finish();
+	std::vector<std::span<const uint8_t>> packets(Run &);
+	void take_held(Run &);
+
+	Parts p_;
+	Hooks hooks_;
+	TakeoverReport *report_ = nullptr;
+	bool running_ = false, go_posted_ = false;
+	std::vector<RunPtr> waiting_, asking_, ready_;
+	size_t in_flight_ = 0, left_ = 0;
+	Time ask_until_{};
+	boost::asio::steady_timer ask_timer_, retry_timer_;
+	GapWatcher watcher_;
+	uint64_t next_job_ = 1;
+	std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+} // namespace jeebs
