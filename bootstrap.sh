@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
 # From a fresh Debian 12 to a running system:
-#   bootstrap.sh deps     installs the Debian packages that are needed
-#   bootstrap.sh build    deps, then configure and make
-#   bootstrap.sh check    build, then every test
-#   bootstrap.sh demo     build, then a session that survives two crashes
+#   bootstrap.sh deps            installs the Debian packages that are needed
+#   bootstrap.sh build           deps, then configure and make
+#   bootstrap.sh check           build, then every test
+#   bootstrap.sh deps-upstream   what make upstream-check can use beside that
+#   bootstrap.sh demo            build, then a session that survives two crashes
 # Without root it only says which packages are missing. A second run finds
 # everything done and goes straight to the job.
 set -euo pipefail
@@ -21,6 +22,8 @@ build_packages=(autoconf automake debian-archive-keyring g++ gcc make patch
 # JSON, captures and man pages, a signing key for prepare's tests.
 test_packages=(git gnupg iproute2 iptables jq mandoc nftables openssh-client
 	openssh-server openssl procps python3 tcpdump util-linux)
+# More of OpenSSH's own tests run with these.
+upstream_packages=(dropbear-bin gdb putty-tools softhsm2 sudo)
 
 say() {
 	echo "bootstrap: $*" >&2
@@ -52,7 +55,7 @@ install_quietly() {
 
 deps() {
 	local need=() ssh_is_new=''
-	mapfile -t need < <(missing "${build_packages[@]}" "${test_packages[@]}")
+	mapfile -t need < <(missing "${build_packages[@]}" "${test_packages[@]}" "$@")
 	[ ${#need[@]} -gt 0 ] || return 0
 	if [ "$(id -u)" != 0 ]; then
 		say "missing packages; as root: apt-get install ${need[*]}"
@@ -93,6 +96,7 @@ build() {
 
 case ${1-} in
 deps) deps ;;
+deps-upstream) deps "${upstream_packages[@]}" ;;
 build) build all ;;
 demo)
 	build demo-build
@@ -105,7 +109,7 @@ check)
 	exec regress/run-tests "${@:2}"
 	;;
 *)
-	sed -n '3,10s/^# \{0,1\}//p' "$0" >&2
+	sed -n '3,11s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 	;;
 esac
