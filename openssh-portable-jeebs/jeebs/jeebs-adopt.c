@@ -26,6 +26,7 @@
 #include "hostfile.h"
 #include "auth.h"
 #include "authfd.h"
+#include "digest.h"
 #include "log.h"
 #include "misc.h"
 #include "servconf.h"
@@ -49,12 +50,19 @@ extern int auth_sock;
 
 struct jeebs_job *jeebs_job;
 
-/* A recovery key and the records that were opened with it. */
+/* A root record that was opened, in its epoch, for the session of this id. */
+struct adopted {
+	u_char record_id[JEEBS_ID_LEN];
+	u_char session[SSH_DIGEST_MAX_LENGTH];
+	uint64_t epoch;
+};
+
+/* A recovery key and what was adopted since it was made. */
 struct generation {
 	struct jeebs_recovery *key;
 	struct sshbuf *blob;
-	u_char (*used)[JEEBS_ID_LEN];
-	size_t nused;
+	struct adopted *adopted;
+	size_t nadopted;
 };
 
 static struct {
@@ -63,6 +71,7 @@ static struct {
 	int client[MAX_CLIENTS];
 	uid_t owner;		/* of the directory: whom jeebsd runs as */
 	struct generation now, before;
+	uint64_t epoch;		/* the newest of all that was adopted */
 	time_t rotate_at;
 } ad = { .lifeline = -1, .listener = -1 };
 
@@ -87,7 +96,7 @@ generation_clear(struct generation *g)
 {
 	jeebs_recovery_free(g->key);
 	sshbuf_free(g->blob);
-	free(g->used);
+	freezero(g->adopted, g->nadopted * sizeof(*g->adopted));
 	memset(g, 0, sizeof(*g));
 }
 
@@ -285,27 +294,47 @@ read_root(int fd, struct sshbuf *rec)
 	return 0;
 }
 
+/* Was a record with this id opened before? */
 static int
-used_before(const struct generation *g, const u_char *id)
+record_used(const struct generation *g, const u_char *id)
 {
 	size_t i;
 
-	for (i = 0; i < g->nused; i++) {
-		if (memcmp(g->used[i], id, JEEBS_ID_LEN) == 0)
+	for (i = 0; i < g->nadopted; i++) {
+		if (memcmp(g->adopted[i].record_id, id, JEEBS_ID_LEN) == 0)
 			return 1;
 	}
 	return 0;
 }
 
 /*
- * Verifies and opens the root record, once. That it was used is remembered
- * as long as the key lives that opens it.
+ * Was the session adopted from a record of this epoch or a newer one? Then it
+ * has gone on since, and this is what it was.
+ */
+static int
+session_used(const struct generation *g, const struct adopted *a)
+{
+	size_t i;
+
+	for (i = 0; i < g->nadopted; i++) {
+		if (g->adopted[i].epoch >= a->epoch &&
+		    memcmp(g->adopted[i].session, a->session,
+		    sizeof(a->session)) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+/*
+ * Verifies and opens the root record, once. That is remembered with the newest
+ * key: while that or the one before lives, records of now can be opened.
  */
 static int
 open_root(struct jeebs_job *job, const char **why)
 {
 	struct generation *g;
 	struct jeebs_envelope env;
+	struct adopted a;
 	struct sshbuf *rec;
 	u_char keyid[JEEBS_ID_LEN];
 	int r;
@@ -329,15 +358,32 @@ open_root(struct jeebs_job *job, const char **why)
 		goto out;
 	*why = "adopted before";
 	r = SSH_ERR_INVALID_ARGUMENT;
-	if (used_before(g, env.record_id))
+	if (record_used(&ad.now, env.record_id) ||
+	    record_used(&ad.before, env.record_id))
+		goto out;
+	*why = "older epoch than what was adopted before";
+	if (env.epoch < ad.epoch)
 		goto out;
 	*why = "root record";
 	if ((r = jeebs_root_open(sshbuf_ptr(rec), sshbuf_len(rec), g->key,
 	    &job->root, job->session_key)) != 0)
 		goto out;
-	g->used = xrecallocarray(g->used, g->nused, g->nused + 1,
-	    sizeof(*g->used));
-	memcpy(g->used[g->nused++], env.record_id, JEEBS_ID_LEN);
+	memset(&a, 0, sizeof(a));
+	memcpy(a.record_id, env.record_id, sizeof(a.record_id));
+	a.epoch = env.epoch;
+	if ((r = ssh_digest_buffer(SSH_DIGEST_SHA256, job->root->session_id,
+	    a.session, sizeof(a.session))) != 0)
+		goto out;
+	*why = "session was adopted in this epoch before";
+	r = SSH_ERR_INVALID_ARGUMENT;
+	if (session_used(&ad.now, &a) || session_used(&ad.before, &a))
+		goto out;
+	r = 0;
+	g = &ad.now;
+	g->adopted = xrecallocarray(g->adopted, g->nadopted, g->nadopted + 1,
+	    sizeof(*g->adopted));
+	g->adopted[g->nadopted++] = a;
+	ad.epoch = a.epoch;
 	*why = "root record has expired";
 	if (job->root->not_after < (uint64_t)time(NULL))
 		r = SSH_ERR_KEY_REVOKED;
