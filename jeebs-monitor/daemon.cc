@@ -82,7 +82,8 @@ Daemon::Daemon(boost::asio::io_context &io, const Config &config,
       replica_(store_, link_, {[this](const StoredSession &s) {
 		tap_.add(s.flow, s.tcp.snd_base, s.tcp.rcv_base, s.out_end,
 		    s.in_off);
-	}, [this](const Flow &f) { tap_.remove(f); }}),
+	}, [this](const Flow &f) { tap_.remove(f); },
+	  [this] { return role_.epoch(); }}),
       export_(io, config.export_socket(), link_, export_handlers()),
       adopt_(io, config.adopt_socket(), {[this](std::string k) {
 		own_key(k);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "log.hh"
+#include "wire.hh"
 
 namespace jeebs {
 
@@ -45,8 +46,6 @@ void Replica::forget_left_over()
 
 Result<void> Replica::frame(const FrameView &f)
 {
-	auto now = clock_();
-
 	watch_instance();
 	switch (f.type) {
 	case FrameType::record: {
@@ -60,7 +59,7 @@ Result<void> Replica::frame(const FrameView &f)
 		if (!o)
 			return tl::unexpected(o.error());
 		left_over_.erase(Flow::from_state(o->tcp));
-		if (auto ok = store_.open(*o, now); !ok)
+		if (auto ok = open(*o); !ok)
 			drop(o->sid, Flow::from_state(o->tcp), ok.error().what);
 		return {};
 	}
@@ -68,7 +67,7 @@ Result<void> Replica::frame(const FrameView &f)
 		auto t = get_tcp(f.payload);
 		if (!t)
 			return tl::unexpected(t.error());
-		store_.tcp(*t, now);
+		store_.tcp(*t, clock_());
 		return {};
 	}
 	case FrameType::close: {
@@ -81,6 +80,16 @@ Result<void> Replica::frame(const FrameView &f)
 	default:
 		return fail("unexpected frame from the primary");
 	}
+}
+
+Result<void> Replica::open(const OpenFrame &o)
+{
+	auto env = get_record_envelope(o.root);
+	uint64_t epoch = handlers_.epoch ? handlers_.epoch() : 0;
+	if (env && env->epoch < epoch)
+		return fail(fmt::format("a root record of epoch {}, when {} is "
+		    "in force", env->epoch, epoch));
+	return store_.open(o, clock_());
 }
 
 Result<void> Replica::record(const RecordFrame &r)

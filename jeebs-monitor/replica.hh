@@ -27,6 +27,8 @@ public:
 		std::function<void(const StoredSession &)> opened;
 		// Nothing of the flow is left (closed, dropped).
 		std::function<void(const Flow &)> closed;
+		// The epoch in force: records of an older one are refused.
+		std::function<uint64_t()> epoch;
 	};
 
 	using Clock = std::function<SteadyTime()>;
@@ -45,6 +47,7 @@ public:
 	void link_down();
 
 private:
+	[[nodiscard]] Result<void> open(const OpenFrame &);
 	[[nodiscard]] Result<void> record(const RecordFrame &);
 	void close(uint64_t sid);
 	void drop(uint64_t sid, const Flow &, const std::string &reason);

@@ -14,13 +14,15 @@ struct Standby {
 	FakeSink sink;
 	std::vector<std::string> events;
 	SteadyTime now{};
+	uint64_t epoch = 7;	// of records.hh
 	Replica replica{store, sink, {
 	    .opened = [this](const StoredSession &s) {
 		    events.push_back("opened " + std::to_string(s.sid));
 	    },
 	    .closed = [this](const Flow &f) {
 		    events.push_back("closed " + std::to_string(f.remote_port));
-	    }}, [this] { return now; }};
+	    },
+	    .epoch = [this] { return epoch; }}, [this] { return now; }};
 
 	Result<void> feed(const Buffer &b)
 	{
@@ -105,6 +107,22 @@ BOOST_AUTO_TEST_CASE(a_root_that_is_none_is_dropped)
 	auto f = sink.take();
 	BOOST_REQUIRE((f.type == FrameType::drop));
 	BOOST_TEST(get_close(f.payload.bytes())->sid == 9U);
+}
+
+BOOST_AUTO_TEST_CASE(a_root_of_an_older_epoch_is_dropped)
+{
+	open(1);
+	BOOST_TEST(sink.sent.empty());
+	epoch = 8;
+	open(2, 2, 5001);
+	auto f = sink.take();
+	BOOST_REQUIRE((f.type == FrameType::drop));
+	BOOST_TEST(get_close(f.payload.bytes())->sid == 2U);
+	BOOST_TEST(store.size() == 1U);
+	// The standby may hear of a newer one from the records first.
+	epoch = 6;
+	open(3, 3, 5002);
+	BOOST_TEST(store.size() == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(close_is_answered_known_or_not)
