@@ -48,7 +48,7 @@ public:
 	using Callback =
 	    std::function<void(std::span<const uint8_t> ip_packet)>;
 
-	/** callback may be empty. */
+	/** callback may be empty; it mustn't destroy the Hold. */
 	Hold(asio::io_context &, HoldConfig, Callback = {});
 	/** Doesn't remove the rules: without a reader they drop. */
 	~Hold();
@@ -78,7 +78,7 @@ public:
 
 private:
 	struct Impl;
-	std::shared_ptr<Impl> impl_;
+	std::unique_ptr<Impl> impl_;
 };
 
 } // namespace jeebs

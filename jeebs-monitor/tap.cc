@@ -3,9 +3,9 @@
 
 #include <algorithm>
 
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <fcntl.h>
 #include <pcap/pcap.h>
+
+#include "read-waiter.hh"
 
 namespace jeebs {
 
@@ -48,22 +48,21 @@ strip_link_header(std::span<const uint8_t> frame)
 	return {};
 }
 
-struct Tap::Impl : std::enable_shared_from_this<Tap::Impl> {
+struct Tap::Impl {
 	Impl(asio::io_context &io, TapConfig c, Callback cb)
 		: config(std::move(c)), callback(std::move(cb)),
-		  descriptor(io) {}
+		  waiter(io) {}
 
 	[[nodiscard]] Result<void> start();
 	[[nodiscard]] Result<void> activate();
 	[[nodiscard]] Result<void> set_filter();
 	void stop();
-	void wait();
 	void read_packets(int limit);
 	void count_drops();
 
 	TapConfig config;
 	Callback callback;
-	asio::posix::stream_descriptor descriptor;	/* a copy of pcap's */
+	ReadWaiter waiter;
 	std::unique_ptr<pcap_t, PcapCloser> pcap;
 	bool running = false;
 	bool reading = false;
@@ -124,42 +123,22 @@ Tap::Impl::start()
 		pcap.reset();
 		return r;
 	}
-	const int copy = fcntl(pcap_get_selectable_fd(pcap.get()),
-	    F_DUPFD_CLOEXEC, 0);
-	if (copy < 0)
-		return fail_errno("tap on " + config.interface);
-	descriptor.assign(copy);
 	running = true;
-	wait();
-	return {};
+	return waiter.start(pcap_get_selectable_fd(pcap.get()),
+	    [this] { read_packets(packets_per_turn); });
 }
 
 void
 Tap::Impl::stop()
 {
-	boost::system::error_code ignored;
 	running = false;
-	descriptor.close(ignored);
+	waiter.stop();
 	/* pcap mustn't be closed under its own callback. */
 	if (reading || !pcap)
 		return;
 	count_drops();
 	ring_drops = stats.dropped - cut_short;
 	pcap.reset();
-}
-
-void
-Tap::Impl::wait()
-{
-	descriptor.async_wait(descriptor.wait_read,
-	    [weak = weak_from_this()](boost::system::error_code error) {
-		auto self = weak.lock();
-		if (!self || error)
-			return;
-		self->read_packets(packets_per_turn);
-		if (self->running)
-			self->wait();
-	});
 }
 
 void
@@ -196,7 +175,7 @@ Tap::Impl::count_drops()
 }
 
 Tap::Tap(asio::io_context &io, TapConfig config, Callback callback)
-	: impl_(std::make_shared<Impl>(io, std::move(config),
+	: impl_(std::make_unique<Impl>(io, std::move(config),
 	    std::move(callback))) {}
 
 Tap::~Tap() { impl_->stop(); }

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: ISC
+#include "packet-queue.hh"
+
+#include <array>
+
+#include <libmnl/libmnl.h>
+#include <libnetfilter_queue/libnetfilter_queue.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nfnetlink_queue.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "read-waiter.hh"
+#include "unique_fd.hh"
+
+namespace jeebs {
+
+namespace {
+
+constexpr int receive_buffer = 32 << 20;
+constexpr size_t packets_per_turn = 256;
+
+} // namespace
+
+struct PacketQueue::Impl {
+	Impl(boost::asio::io_context &io, uint16_t n, Callback cb,
+	    std::function<void()> end)
+		: number(n), callback(std::move(cb)), turn_end(std::move(end)),
+		  waiter(io) {}
+
+	[[nodiscard]] Result<void> open_socket();
+	[[nodiscard]] Result<void> configure(nlmsghdr *);
+	[[nodiscard]] Result<void> bind(uint32_t length);
+	void message(const nlmsghdr *);
+	void verdict(uint16_t type, uint32_t id, uint32_t verdict);
+
+	uint16_t number;
+	Callback callback;
+	std::function<void()> turn_end;
+	UniqueFd fd;
+	ReadWaiter waiter;
+	uint64_t overruns = 0;
+	std::array<uint8_t, 0xffff + 4096> buffer;
+};
+
+Result<void>
+PacketQueue::Impl::open_socket()
+{
+	fd.reset(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
+	    NETLINK_NETFILTER));
+	sockaddr_nl kernel{};
+	kernel.nl_family = AF_NETLINK;
+	if (!fd || ::bind(fd.get(), reinterpret_cast<sockaddr *>(&kernel),
+	    sizeof(kernel)) != 0 ||
+	    ::connect(fd.get(), reinterpret_cast<sockaddr *>(&kernel),
+	    sizeof(kernel)) != 0)
+		return fail_errno("cannot open the packet queue");
+	/* Best effort: what doesn't fit is dropped and sent again. */
+	(void)setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE,
+	    &receive_buffer, sizeof(receive_buffer));
+	return {};
+}
+
+Result<void>
+PacketQueue::Impl::configure(nlmsghdr *request)
+{
+	request->nlmsg_flags |= NLM_F_ACK;
+	if (::send(fd.get(), request, request->nlmsg_len, 0) < 0)
+		return fail_errno("cannot configure the packet queue");
+	const ssize_t n = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
+	if (n < 0 || mnl_cb_run(buffer.data(), static_cast<size_t>(n), 0, 0,
+	    nullptr, nullptr) < 0)
+		return fail_errno("cannot bind packet queue " +
+		    std::to_string(number) +
+		    " (is another jeebsd using it?)");
+	return {};
+}
+
+Result<void>
+PacketQueue::Impl::bind(uint32_t length)
+{
+	alignas(nlmsghdr) std::array<char, 512> request;
+	nlmsghdr *config = nfq_nlmsg_put(request.data(), NFQNL_MSG_CONFIG,
+	    number);
+	nfq_nlmsg_cfg_put_cmd(config, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
+	if (auto r = configure(config); !r)
+		return r;
+	/* No NFQA_CFG_F_GSO: the kernel segments and completes checksums. */
+	config = nfq_nlmsg_put(request.data(), NFQNL_MSG_CONFIG, number);
+	nfq_nlmsg_cfg_put_params(config, NFQNL_COPY_PACKET, 0xffff);
+	nfq_nlmsg_cfg_put_qmaxlen(config, length);
+	mnl_attr_put_u32(config, NFQA_CFG_FLAGS, 0);
+	mnl_attr_put_u32(config, NFQA_CFG_MASK,
+	    htonl(NFQA_CFG_F_FAIL_OPEN | NFQA_CFG_F_GSO));
+	return configure(config);
+}
+
+void
+PacketQueue::Impl::message(const nlmsghdr *message)
+{
+	std::array<nlattr *, NFQA_MAX + 1> attrs{};
+	if (nfq_nlmsg_parse(message, attrs.data()) < 0 ||
+	    !attrs[NFQA_PACKET_HDR])
+		return;
+	const auto *header = static_cast<const nfqnl_msg_packet_hdr *>(
+	    mnl_attr_get_payload(attrs[NFQA_PACKET_HDR]));
+	std::span<const uint8_t> payload;
+	if (attrs[NFQA_PAYLOAD])
+		payload = {static_cast<const uint8_t *>(
+		    mnl_attr_get_payload(attrs[NFQA_PAYLOAD])),
+		    mnl_attr_get_payload_len(attrs[NFQA_PAYLOAD])};
+	callback(ntohl(header->packet_id), payload);
+}
+
+void
+PacketQueue::Impl::verdict(uint16_t type, uint32_t id, uint32_t what)
+{
+	alignas(nlmsghdr) std::array<char, 128> request;
+	nlmsghdr *answer = nfq_nlmsg_put(request.data(), type, number);
+	nfq_nlmsg_verdict_put(answer, static_cast<int>(id),
+	    static_cast<int>(what));
+	/* An error means that the packet is gone from the queue already. */
+	(void)::send(fd.get(), answer, answer->nlmsg_len, 0);
+}
+
+PacketQueue::PacketQueue(boost::asio::io_context &io, uint16_t number,
+    Callback packet, std::function<void()> turn_end)
+	: impl_(std::make_unique<Impl>(io, number, std::move(packet),
+	    std::move(turn_end))) {}
+
+PacketQueue::~PacketQueue() { close(); }
+
+Result<void>
+PacketQueue::open(uint32_t length)
+{
+	close();
+	return impl_->open_socket()
+	    .and_then([&] { return impl_->bind(length); })
+	    .and_then([&] { return impl_->waiter.start(impl_->fd.get(),
+		[this] { read(packets_per_turn); }); });
+}
+
+void
+PacketQueue::close()
+{
+	impl_->waiter.stop();
+	impl_->fd.reset();
+}
+
+void
+PacketQueue::read(size_t limit)
+{
+	for (size_t i = 0; i < limit && impl_->fd; i++) {
+		const ssize_t n = ::recv(impl_->fd.get(),
+		    impl_->buffer.data(), impl_->buffer.size(), MSG_DONTWAIT);
+		if (n < 0 && errno == ENOBUFS) {
+			impl_->overruns++;
+			continue;
+		}
+		if (n <= 0)
+			break;
+		mnl_cb_run(impl_->buffer.data(), static_cast<size_t>(n), 0, 0,
+		    [](const nlmsghdr *message, void *impl) {
+			static_cast<Impl *>(impl)->message(message);
+			return MNL_CB_OK;
+		    }, impl_.get());
+	}
+	if (impl_->fd)
+		impl_->turn_end();
+}
+
+void
+PacketQueue::accept(uint32_t id)
+{
+	impl_->verdict(NFQNL_MSG_VERDICT, id, NF_ACCEPT);
+}
+
+void
+PacketQueue::drop_up_to(uint32_t id)
+{
+	impl_->verdict(NFQNL_MSG_VERDICT_BATCH, id, NF_DROP);
+}
+
+uint64_t
+PacketQueue::overruns() const
+{
+	return impl_->overruns;
+}
+
+} // namespace jeebs
