@@ -5,6 +5,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "commit-log.hh"
 #include "log.hh"
 #include "tcp-progress.hh"
 
@@ -21,6 +22,12 @@ constexpr milliseconds ack_poll(5);
 // Sessions at sshd-adopt at one time: enough to keep every core busy.
 constexpr size_t max_in_flight = 64;
 constexpr milliseconds retry_pause(2);
+
+std::string
+name_of(const StoredSession &s)
+{
+	return commit_log::name_of(s.flow, s.tcp.snd_base);
+}
 
 } // namespace
 
@@ -309,6 +316,8 @@ Adoptions::go_all()
 void
 Adoptions::go(Run &r)
 {
+	commit_log::line("adopt {} epoch={} from={} out={}", name_of(r.s),
+	    report_->epoch, r.plan.acked, r.s.out_end);
 	if (auto ok = p_.restorer.release(r.tcp.get()); !ok)
 		log::error("session from {}: {}", r.s.flow.remote_name(),
 		    ok.error().what);
@@ -343,6 +352,8 @@ Adoptions::reset(const RunPtr &r, const std::string &reason)
 	    log::printable(r->s.user), r->s.flow.remote_name(), reason);
 	report_->failed.push_back({r->s.user, r->s.flow.remote_name(),
 	    reason});
+	commit_log::line("reset {} why={}", name_of(r->s),
+	    log::printable(reason));
 	r->job.reset();
 	Result<void> ok;
 	if (!r->tcp) {

@@ -459,6 +459,11 @@ read_root(const toml::table &t, const std::string &name)
 		c.heartbeats.push_back(read_heartbeat(name, *v));
 	c.fence = s.argv("fence");
 	s.duration("fence-timeout", c.fence_timeout);
+	if (const toml::table *v = s.table("audit")) {
+		Section audit(name, *v, "audit.");
+		audit.opt_path("commit-log", c.commit_log);
+		audit.done();
+	}
 	read_timing(name, s, c);
 	s.done();
 	check_addresses(s, c);

@@ -71,6 +71,7 @@ struct Config {
 	std::vector<HeartbeatPath> heartbeats;		// at least one
 	std::vector<std::string> fence;			// argv; empty: none
 	std::chrono::milliseconds fence_timeout{10000};
+	std::string commit_log;	// path; empty: none
 	// Things that are legal but that the administrator should know,
 	// as "FILE:LINE: key: …".
 	std::vector<std::string> warnings;

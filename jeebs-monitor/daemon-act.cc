@@ -6,6 +6,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "commit-log.hh"
 #include "log.hh"
 
 namespace jeebs {
@@ -32,6 +33,7 @@ complain(const char *what, const Result<void> &r)
 void
 Daemon::perform(Actions actions)
 {
+	record_state();
 	for (Action &a : actions)
 		actions_.push_back(std::move(a));
 	if (acting_)
@@ -45,6 +47,19 @@ Daemon::perform(Actions actions)
 	acting_ = false;
 	net_.watch_clients(role_.listening());
 	sync();
+}
+
+// Before the actions that follow from it.
+void
+Daemon::record_state()
+{
+	std::pair now(role_.state(), role_.epoch());
+
+	if (now == recorded_)
+		return;
+	recorded_ = now;
+	commit_log::line("state name={} epoch={}", to_string(now.first),
+	    now.second);
 }
 
 void
@@ -204,6 +219,7 @@ Daemon::clear_store(const std::string &why)
 	log::info("the records of {} sessions are void: {}", store_.size(),
 	    why);
 	store_.clear();
+	commit_log::line("void why={}", why);
 	// The primary goes on as if we had them: a new link makes it begin
 	// anew.
 	dropping_link_ = true;

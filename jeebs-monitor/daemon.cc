@@ -8,6 +8,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 
+#include "commit-log.hh"
 #include "jeebs-wire.h"
 #include "log.hh"
 
@@ -113,6 +114,9 @@ Daemon::~Daemon() = default;
 Result<void>
 Daemon::prepare()
 {
+	if (!config_.commit_log.empty())
+		if (auto r = commit_log::open(config_.commit_log); !r)
+			return r;
 	if (auto r = injector_.prepare(); !r)
 		return r;
 	return ack_probe_.open();
@@ -125,6 +129,9 @@ Daemon::start()
 	if (!epoch)
 		return tl::unexpected(epoch.error());
 	epoch_file_ = std::move(*epoch);
+	commit_log::line("start host={} peer={} epoch={} lease={} port={}",
+	    config_.host, config_.peer.name, epoch_file_->value(),
+	    Duration(config_.timing.lease).count(), config_.service_port);
 	auto vip_here = net_.any_vip_here();
 	if (!vip_here)
 		return tl::unexpected(vip_here.error());
@@ -371,6 +378,7 @@ Daemon::own_key_lost()
 	Buffer b = link_.buffer();
 	for (const StoredSession &s : store_.sessions())
 		put_drop(b, s.sid, "sshd-adopt ended on the standby");
+	commit_log::line("void why=sshd-adopt ended");
 	(void)link_.send(std::move(b));
 	takeover_.unprepare();
 	tap_.clear();

@@ -71,6 +71,7 @@ private:
 
 	void perform(Actions);
 	void act(const Action &);
+	void record_state();
 	void sync();		// tell the peer what we are now
 	void save_epoch(uint64_t);
 	void set_lease();
@@ -113,6 +114,7 @@ private:
 	Time last_tick_{};
 	Time next_epoch_try_{}, pause_checked_{};
 	std::deque<Action> actions_;
+	std::pair<RoleState, uint64_t> recorded_{};	// in the commit log
 	bool acting_ = false;
 	HeartbeatSay said_;
 	PeerRole said_role_ = PeerRole::joining;

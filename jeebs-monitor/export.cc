@@ -13,6 +13,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "chain.hh"
+#include "commit-log.hh"
 #include "listener.hh"
 #include "log.hh"
 #include "mon-channel.hh"
@@ -111,6 +112,7 @@ private:
 	struct Closing {
 		UniqueFd fd;
 		SessionInfo info;
+		std::string name;	// for the commit log
 	};
 
 	void accepted(UniqueFd);
@@ -130,6 +132,10 @@ private:
 	void refresh_later();
 	void refresh();
 	SessionInfo info(const Session &) const;
+	static std::string name_of(const Session &s)
+	{
+		return commit_log::name_of(s.flow, s.tcp.snd_base);
+	}
 
 	asio::io_context &io_;
 	std::string path_;
@@ -231,6 +237,8 @@ Result<void> ExportServer::Impl::hello(const SessionPtr &s, MonHello m)
 	log::info("session {}: {}, user {}, sshd {}", s->id,
 	    s->flow.to_string(), log::printable(s->user),
 	    log::printable(m.version));
+	commit_log::line("session n={} {} rcv={}", s->id, name_of(*s),
+	    s->tcp.rcv_base);
 	if (handlers_.opened)
 		handlers_.opened(info(*s));
 	// PA may hold back what it wrote for a jeebsd that is gone.
@@ -292,6 +300,8 @@ Result<void> ExportServer::Impl::root(const SessionPtr &s, Bytes rec)
 	by_sid_.erase(s->sid);
 	s->sid = o.sid;
 	by_sid_[s->sid] = s;
+	commit_log::line("offer sid={:x} {} epoch={}", s->sid, name_of(*s),
+	    chain->epoch());
 	s->state = State::open;
 	s->reason = "waits for the first commit";
 	(void)sink_.send(std::move(b));
@@ -309,6 +319,8 @@ void ExportServer::Impl::refuse(const SessionPtr &s, const std::string &why)
 
 void ExportServer::Impl::detach(const SessionPtr &s, const std::string &reason)
 {
+	commit_log::line("unprotect {} why={}", name_of(*s),
+	    log::printable(reason));
 	auto ok = s->channel->detach(reason);
 	// A MON that is gone is seen at its channel.
 	if (!ok && ok.error().errnum != EPIPE)
@@ -352,11 +364,13 @@ void ExportServer::Impl::end(const SessionPtr &s, const std::string &why)
 	if (held && !s->retired) {
 		// Its FIN must not be out before the standby knows of the end.
 		auto sid = s->sid;
-		closing_.emplace(sid, Closing{std::move(s->fd), last});
+		closing_.emplace(sid, Closing{std::move(s->fd), last,
+		    name_of(*s)});
 		send_close(sid, "over");
 		return;
 	}
 	log::info("session {}: over", last.id);
+	commit_log::line("over {} why={}", name_of(*s), log::printable(why));
 	// First the handler, which lets the FIN of the descriptor pass.
 	if (handlers_.closed)
 		handlers_.closed(last);
@@ -372,6 +386,7 @@ void ExportServer::Impl::finish(uint64_t sid)
 	Closing c = std::move(it->second);
 	closing_.erase(it);
 	log::info("session {}: over", c.info.id);
+	commit_log::line("over {} why=closed", c.name);
 	if (handlers_.closed)
 		handlers_.closed(c.info);
 }
@@ -533,6 +548,7 @@ void ExportServer::Impl::retire()
 		    ok.error().errnum != EPIPE)
 			log::error("session {}: {}", id, ok.error().what);
 		log::warning("session {}: retired: another host serves it", id);
+		commit_log::line("retire {}", name_of(*s));
 	}
 	for (auto &[sid, c] : closing_)
 		quiet(c.fd, c.info);

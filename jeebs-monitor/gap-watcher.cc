@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 #include "gap-watcher.hh"
 
+#include "commit-log.hh"
 #include "log.hh"
 #include "tcp-progress.hh"
 
@@ -83,6 +84,8 @@ GapWatcher::over(Watch &w, Time now)
 	log::error("session of {} from {} reset: {}", log::printable(w.user),
 	    w.flow.remote_name(), reason);
 	found_(w.flow, w.user, reason);
+	commit_log::line("reset {} why={}", commit_log::name_of(w.flow),
+	    reason);
 	// Its reset would be taken for that of a dying sshd.
 	net_.unprotect(w.flow);
 	if (auto ok = abort_connection(w.tcp.get()); !ok)

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "commit-log.hh"
 #include "log.hh"
 #include "wire.hh"
 
@@ -39,6 +40,7 @@ void Replica::forget_left_over()
 		log::info("store: {} forgotten: the primary doesn't know it "
 		    "any more", flow.to_string());
 		store_.close(s->sid);
+		commit_log::line("lost sid={:x} why=not offered again", s->sid);
 		if (handlers_.closed)
 			handlers_.closed(flow);
 	}
@@ -59,8 +61,13 @@ Result<void> Replica::frame(const FrameView &f)
 		if (!o)
 			return tl::unexpected(o.error());
 		left_over_.erase(Flow::from_state(o->tcp));
+		Flow flow = Flow::from_state(o->tcp);
 		if (auto ok = open(*o); !ok)
-			drop(o->sid, Flow::from_state(o->tcp), ok.error().what);
+			drop(o->sid, flow, ok.error().what);
+		else
+			commit_log::line("open sid={:x} {} rcv={}", o->sid,
+			    commit_log::name_of(flow, o->tcp.snd_base),
+			    o->tcp.rcv_base);
 		return {};
 	}
 	case FrameType::tcp: {
@@ -119,6 +126,7 @@ void Replica::close(uint64_t sid)
 {
 	auto s = store_.find(sid);
 	store_.close(sid);
+	commit_log::line("lost sid={:x} why=closed", sid);
 	std::erase_if(commits_,
 	    [sid](const CommitEntry &e) { return e.sid == sid; });
 	Buffer b = sink_.buffer();
@@ -133,8 +141,12 @@ void Replica::drop(uint64_t sid, const Flow &flow, const std::string &reason)
 {
 	log::error("store: session {} of {} dropped: {}", sid,
 	    flow.to_string(), reason);
-	if (auto s = store_.find(flow))
+	uint64_t gone = sid;
+	if (auto s = store_.find(flow)) {
 		store_.close(s->sid);
+		gone = s->sid;
+	}
+	commit_log::line("lost sid={:x} why={}", gone, log::printable(reason));
 	std::erase_if(commits_,
 	    [sid](const CommitEntry &e) { return e.sid == sid; });
 	Buffer b = sink_.buffer();
@@ -144,12 +156,24 @@ void Replica::drop(uint64_t sid, const Flow &flow, const std::string &reason)
 		handlers_.closed(flow);
 }
 
+void Replica::record_commits() const
+{
+	for (const CommitEntry &c : commits_)
+		if (auto s = store_.find(c.sid))
+			commit_log::add(fmt::format("held sid={:x} epoch={} "
+			    "seq={} out={} in={}", c.sid, s->epoch, c.seq,
+			    c.out_end, s->in_off));
+	commit_log::flush();
+}
+
 void Replica::flush()
 {
 	watch_instance();
 	forget_left_over();
 	if (commits_.empty())
 		return;
+	if (commit_log::on())
+		record_commits();
 	Buffer b = sink_.buffer();
 	put_commit(b, commits_);
 	commits_.clear();

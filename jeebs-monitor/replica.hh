@@ -51,6 +51,7 @@ private:
 	[[nodiscard]] Result<void> record(const RecordFrame &);
 	void close(uint64_t sid);
 	void drop(uint64_t sid, const Flow &, const std::string &reason);
+	void record_commits() const;
 
 	void watch_instance();
 	void forget_left_over();

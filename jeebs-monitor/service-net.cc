@@ -7,6 +7,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "commit-log.hh"
 #include "log.hh"
 
 namespace jeebs {
@@ -99,7 +100,11 @@ ServiceNet::open()
 			return fail("hold on " + p.interface + ": " +
 			    r.error().what, r.error().errnum);
 		log::debug("{}: hold by {}", p.interface, p.hold->backend());
+		for (const IpAddr &a : addrs)
+			commit_log::line("vip addr={} mac={}", a.to_string(),
+			    p.announcer->mac().to_string());
 	}
+	commit_log::line("gate closed");
 	return {};
 }
 
@@ -109,6 +114,8 @@ ServiceNet::close(bool serve)
 	announcing_ = false;
 	announce_timer_.cancel();
 	tap_stop();
+	if (serve)
+		commit_log::line("gate open");
 	for (Port &p : ports_) {
 		if (!serve)
 			for (const Vip &v : p.vips)
@@ -119,6 +126,8 @@ ServiceNet::close(bool serve)
 				    r.error().what);
 		p.announcer->close();
 	}
+	if (!serve)
+		commit_log::line("vips down");
 }
 
 Result<void>
@@ -129,6 +138,8 @@ ServiceNet::block()
 	announce_timer_.cancel();
 	for (Port &p : ports_)
 		keep_first(result, p.firewall->drop_all_from_vip());
+	if (result)
+		commit_log::line("gate closed");
 	return result;
 }
 
@@ -136,8 +147,12 @@ Result<void>
 ServiceNet::lease(Duration remaining)
 {
 	Result<void> result;
+	if (remaining > Duration::zero())
+		commit_log::line("gate lease={}", remaining.count());
 	for (Port &p : ports_)
 		keep_first(result, p.firewall->refresh(whole_ms(remaining)));
+	if (result && remaining <= Duration::zero())
+		commit_log::line("gate closed");
 	return result;
 }
 
@@ -145,6 +160,7 @@ Result<void>
 ServiceNet::no_lease_needed()
 {
 	Result<void> result;
+	commit_log::line("gate open");
 	for (Port &p : ports_)
 		keep_first(result, p.firewall->unlimited());
 	return result;
@@ -190,6 +206,7 @@ Result<void>
 ServiceNet::vips_up()
 {
 	Result<void> result;
+	commit_log::line("vips up");
 	for (Port &p : ports_)
 		for (const Vip &v : p.vips)
 			keep_first(result, vip_add(v));
@@ -206,6 +223,7 @@ ServiceNet::vips_down()
 			if (auto r = vip_del(v); !r)
 				log::error("{}: {}", v.addr.to_string(),
 				    r.error().what);
+	commit_log::line("vips down");
 }
 
 void

@@ -5,6 +5,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "commit-log.hh"
 #include "frame.hh"
 #include "wire.hh"
 
@@ -127,6 +128,10 @@ Result<size_t> Shipper::ship()
 		return tl::unexpected(env.error());
 	if (auto ok = chain_->accept(*env); !ok)
 		return tl::unexpected(ok.error());
+	// sshd waits for commits from here on.
+	if (chain_->seq() == 1)
+		commit_log::line("protect sid={:x} from={}", sid_,
+		    chain_->out_end());
 	finish_record_frame(record_, sid_);
 	(void)sink_.send(std::move(record_));
 	return n;
