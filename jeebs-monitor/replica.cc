@@ -60,8 +60,8 @@ Result<void> Replica::frame(const FrameView &f)
 		auto o = get_open(f.payload);
 		if (!o)
 			return tl::unexpected(o.error());
-		left_over_.erase(Flow::from_state(o->tcp));
 		Flow flow = Flow::from_state(o->tcp);
+		left_over_.erase(flow);
 		if (auto ok = open(*o); !ok)
 			drop(o->sid, flow, ok.error().what);
 		else

@@ -16,7 +16,7 @@ check "the shell answers" shell_answers a 5000
 pty_stop a
 lab boot "$victim"
 
-lab down
+lab_down
 lab_up --set 'sshd.RekeyLimit=256K'
 login a vip -v -E "$scratch/ssh.out"
 crash_serving

@@ -23,8 +23,9 @@ lab_up --set sshd.Jeebs=no --no-wait
 check "alpha serves" within 10 eval '[[ $(serving) == alpha ]]'
 works_as_stock "Jeebs no"
 is "Jeebs no: sessions that jeebsd knows" "$(lab status --json | jq .sessions)" 0
-lab down
+lab_down
 
+unaudited="without jeebsd nothing says what may be sent"
 lab_up
 # The standby first, so that it doesn't take over. Then the VIP stays where it is
 # only by hand: no jeebsd is there to keep it, and the kernel's lease is its.

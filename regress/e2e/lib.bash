@@ -47,6 +47,7 @@ is() {
 }
 
 done_testing() {
+	audit
 	finished=yes
 	((passed + failures > 0)) || fail "nothing was tested"
 	((failures == 0))
@@ -70,7 +71,9 @@ cleanup() {
 			lab log "$h" >"$build/e2e/logs/$tid/$h.log" 2>/dev/null || :
 		done
 		lab status --json >"$build/e2e/logs/$tid/status.json" 2>/dev/null || :
-		cp "$scratch"/*.out "$build/e2e/logs/$tid/" 2>/dev/null || :
+		[[ $finished ]] || audit || :
+		cp -r "$scratch"/*.out "$scratch/evidence" "$build/e2e/logs/$tid/" \
+			2>/dev/null || :
 		echo "logs: $build/e2e/logs/$tid"
 	fi
 	for pid in $(jobs -p); do
@@ -84,11 +87,37 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 # lab_up ARGS...: up, with its variables set. LAB_ARGS="--mirror off", say, runs
-# a test under other settings.
+# a test under other settings. Every lab is audited but those with --stock, and
+# those before which `unaudited` is set to the reason why that can't be.
 lab_up() {
+	local audit=--audit
+	if [[ " $* " == *" --stock "* || ${unaudited-} ]]; then
+		audit=
+		[[ -z ${unaudited-} ]] || echo "not audited: $unaudited"
+	fi
 	# shellcheck disable=SC2086
-	lab up ${LAB_ARGS-} "$@"
+	lab up $audit ${LAB_ARGS-} "$@"
 	eval "$(lab env)"
+	recording=$audit
+}
+
+# What regress/audit says of all that the hosts of this lab did.
+audit() {
+	[[ ${recording-} ]] || return 0
+	recording=
+	if lab audit >"$scratch/audit.out" 2>&1; then
+		ok "audit: $(tail -n 1 "$scratch/audit.out")"
+	else
+		fail "audit: $(tail -n 1 "$scratch/audit.out")"
+		lab evidence "$scratch/evidence"
+	fi
+	sed 's/^/    /' "$scratch/audit.out"
+}
+
+# For tests that need another lab, or none.
+lab_down() {
+	audit
+	lab down
 }
 
 . "$top/regress/e2e/pty.bash"

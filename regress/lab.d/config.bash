@@ -200,6 +200,7 @@ config_jeebsd() {
 		[timing.suspect]=150ms
 		[timing.detect]=500ms
 	)
+	[[ -z $audit ]] || conf[audit.commit-log]=$commit_log
 	for k in "${!conf_set[@]}"; do
 		[[ $k != /* ]] || conf[${k#/}]=${conf_set[$k]}
 	done

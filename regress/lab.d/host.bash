@@ -91,7 +91,8 @@ close_inherited() {
 
 lab_up() {
 	local arg value
-	stock='' nowait='' input=tap mirror=on programs=$build
+	stock='' nowait='' input=tap mirror=on programs=$build \
+		audit=''
 	while (($#)); do
 		arg=$1
 		value=${2-}
@@ -99,6 +100,7 @@ lab_up() {
 		--stock) stock=1 ;;
 		--no-wait) nowait=1 ;;
 		--testing) programs=$build/testing ;;
+		--audit) audit=1 ;;
 		--input | --mirror | --set)
 			(($# >= 2)) || die "$arg: a value is missing"
 			shift
@@ -106,7 +108,7 @@ lab_up() {
 		*) die "up: unknown argument \"$arg\"" ;;
 		esac
 		case $arg=$value in
-		--stock=* | --no-wait=* | --testing=*) ;;
+		--stock=* | --no-wait=* | --testing=* | --audit=*) ;;
 		--input=tap | --input=hold) input=$value ;;
 		--mirror=on | --mirror=off) mirror=$value ;;
 		--set=*) config_set "$value" ;;
@@ -114,6 +116,7 @@ lab_up() {
 		esac
 		shift
 	done
+	[[ -z $audit || -z $stock ]] || die "--audit: --stock has no commit log"
 	up_check
 	[[ ! -f $state/up ]] || ! host_up alpha || [[ $(<"$state/up") != up ]] ||
 		die "lab \"$name\" is up already: regress/lab down"
@@ -142,6 +145,7 @@ lab_up() {
 		switch_port "$h" "$state/hosts/$h/net"
 	done
 	switch_rules
+	[[ -z $audit ]] || audit_start
 	local pids=()
 	for h in "${hosts[@]}"; do
 		host_start "$h" &
@@ -175,6 +179,8 @@ up_check() {
 			"$([[ $programs == "$build" ]] && echo ./bootstrap.sh build ||
 				echo make testing)"
 	done
+	[[ -z $audit || -x $build/audit/audit ]] ||
+		die "$build/audit/audit is missing: make audit"
 }
 
 # A lab that did not come up says why, and leaves nothing.
@@ -212,6 +218,7 @@ lab_down() {
 	done < <(awk -v d="$state" '$5 == d || index($5, d "/") == 1 { print $5 }' \
 		/proc/self/mountinfo | sort -r)
 	rm -rf --one-file-system "$state"
+	audit_clean
 }
 
 # Nothing was ever mounted for this name: only a system-wide freezer counts.

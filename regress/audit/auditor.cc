@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: ISC
+// What the logs say; auditor-packets.cc has what the LAN showed.
+#include "auditor.hh"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace jeebs::audit {
+
+Auditor::Auditor(size_t logs, AuditOptions o)
+    : options_(std::move(o)), hosts_(logs)
+{
+}
+
+std::string
+Auditor::name(size_t host) const
+{
+	return host == nobody ? "nobody" : hosts_[host].name;
+}
+
+void
+Auditor::bad_evidence(Stamp t, const std::string &subject,
+    const std::string &text)
+{
+	findings_.add(Rule::evidence, t, subject, text);
+}
+
+Connection &
+Auditor::create(const Flow &flow)
+{
+	summary_.connections++;
+	auto &all = flows_[flow];
+	all.push_back(std::make_unique<Connection>(flow, options_.storage()));
+	return *all.back();
+}
+
+Connection *
+Auditor::find(const Flow &flow, uint32_t seq)
+{
+	auto it = flows_.find(flow);
+	if (it == flows_.end())
+		return nullptr;
+	auto &all = it->second;
+	// The newest, unless the number fits an earlier one only.
+	if (!all.back()->plausible(seq))
+		for (auto c = all.rbegin(); c != all.rend(); ++c)
+			if ((*c)->plausible(seq))
+				return c->get();
+	return all.back().get();
+}
+
+// The connection that a line names.
+Connection *
+Auditor::named(const Event &e)
+{
+	auto it = flows_.find(e.flow);
+
+	if (it != flows_.end()) {
+		auto &all = it->second;
+		for (auto c = all.rbegin(); c != all.rend(); ++c)
+			if (!e.base || !(*c)->base || *(*c)->base == *e.base)
+				return c->get();
+		bad_evidence(e.time, e.flow.to_string(), fmt::format("a log "
+		    "says that its stream begins at {}, the capture says {}",
+		    *e.base, *all.back()->base));
+	}
+	if (!e.base)
+		return nullptr;
+	// Older than the capture.
+	Connection &c = create(e.flow);
+	c.base = e.base;
+	return &c;
+}
+
+void
+Auditor::event(size_t log, const Event &e)
+{
+	if (e.kind == EventKind::dark) {
+		for (Host &h : hosts_)
+			if (h.name == e.text)
+				h.apply(e);
+		return;
+	}
+	Host &h = hosts_[log];
+	if (e.kind == EventKind::start && !h.name.empty() && h.name != e.text)
+		bad_evidence(e.time, h.name, "its log goes on as that of " +
+		    e.text);
+	h.apply(e);
+	switch (e.kind) {
+	case EventKind::start:
+		port_ = e.port;
+		lose(log);
+		break;
+	case EventKind::vip:
+		vips_.insert(e.address);
+		break;
+	case EventKind::void_all:
+		lose(log);
+		break;
+	case EventKind::held:
+	case EventKind::input:
+		held(log, e);
+		break;
+	case EventKind::lost:
+		if (auto it = by_sid_.find(e.sid); it != by_sid_.end() &&
+		    it->second->holder == log)
+			it->second->holder = nobody;
+		break;
+	case EventKind::protect: {
+		auto it = by_sid_.find(e.sid);
+		if (it == by_sid_.end())
+			return bad_evidence(e.time, h.name, fmt::format(
+			    "session {:x} is protected and was never offered",
+			    e.sid));
+		Connection &c = *it->second;
+		if (!c.gated)
+			c.free_to = e.out;
+		if (!c.ever_gated)
+			summary_.protected_connections++;
+		c.gated = c.ever_gated = true;
+		break;
+	}
+	case EventKind::open:
+	case EventKind::offer:
+	case EventKind::session:
+	case EventKind::unprotect:
+	case EventKind::over:
+	case EventKind::adopt:
+	case EventKind::reset:
+		session_event(log, e);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+Auditor::session_event(size_t log, const Event &e)
+{
+	Connection *c = named(e);
+
+	if (c == nullptr)
+		return bad_evidence(e.time, e.flow.to_string(),
+		    "in the log of " + name(log) + ", and nowhere else");
+	if (!c->base)
+		c->base = e.base;
+	if (e.rcv && !c->rcv)
+		c->rcv = e.rcv;
+	switch (e.kind) {
+	case EventKind::open:
+	case EventKind::offer:
+		by_sid_[e.sid] = c;
+		break;
+	case EventKind::session:
+		if (c->owner == nobody)
+			c->owner = log;
+		break;
+	case EventKind::unprotect:
+		c->gated = false;
+		break;
+	case EventKind::over:
+		c->ended = fmt::format("{} says that it is over", name(log));
+		c->gated = false;
+		break;
+	case EventKind::reset:
+		c->ended = fmt::format("{} reset it: {}", name(log), e.text);
+		c->gated = false;
+		c->holder = nobody;
+		break;
+	case EventKind::adopt:
+		adopt(log, e, *c);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+Auditor::held(size_t log, const Event &e)
+{
+	auto it = by_sid_.find(e.sid);
+
+	if (it == by_sid_.end())
+		return bad_evidence(e.time, name(log), fmt::format("holds "
+		    "session {:x}, of which there was no beginning", e.sid));
+	Connection &c = *it->second;
+	summary_.commits++;
+	c.held_in = std::max(c.held_in, e.in);
+	if (e.kind == EventKind::input)
+		return;
+	c.holder = log;
+	if (e.out <= c.held)
+		return;
+	c.held = e.out;
+	c.held_at = e.time;
+}
+
+// Whatever the dead host had emitted must be among what goes on here.
+void
+Auditor::adopt(size_t log, const Event &e, Connection &c)
+{
+	summary_.adoptions++;
+	if (c.content.end() > e.out)
+		findings_.add(Rule::commit, e.time, c.flow.to_string(),
+		    fmt::format("adopted by {} with the bytes up to {}, and {} "
+		    "had emitted up to {}", name(log), e.out, name(c.owner),
+		    c.content.end()));
+	c.owner = log;
+	c.holder = nobody;
+	c.gated = false;
+}
+
+// That host holds nothing any more.
+void
+Auditor::lose(size_t log)
+{
+	for (auto &[flow, all] : flows_)
+		for (auto &c : all)
+			if (c->holder == log)
+				c->holder = nobody;
+}
+
+void
+Auditor::finish()
+{
+	if (summary_.segments == 0 || summary_.log_lines == 0)
+		bad_evidence(0, "nothing was checked", fmt::format("{} segments "
+		    "of servers, {} lines of commit logs", summary_.segments,
+		    summary_.log_lines));
+	for (auto &[flow, all] : flows_)
+		for (auto &c : all) {
+			uint64_t end = c->content.end();
+			// A FIN counts as one.
+			uint64_t lack = c->acked > end + 1 ? c->acked - end : 0;
+			lack += c->content.missing(std::min(c->acked, end));
+			if (c->handshake && lack > 0)
+				bad_evidence(0, flow.to_string(), fmt::format(
+				    "the client acknowledged {} bytes that "
+				    "aren't in the capture", lack));
+		}
+}
+
+} // namespace jeebs::audit

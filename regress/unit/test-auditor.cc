@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: ISC
+#include <boost/test/unit_test.hpp>
+
+#include "audit-lan.hh"
+
+using namespace jeebs;
+using namespace jeebs::test;
+
+BOOST_FIXTURE_TEST_SUITE(auditor, AuditLan)
+
+BOOST_AUTO_TEST_CASE(silent_over_a_failover)
+{
+	protected_session();
+	server(alpha, 10, "abcdefghij");
+	server(alpha, 10, "abcdefghij");	// again, as a retransmission
+	wait_ms(600);
+	take_over();
+	server(beta, 14, "efghij");
+	server(beta, 20, "new");
+	claim(beta, vip);
+	line(beta, "session n=1 " + flow());
+	line(beta, "unprotect " + flow() + " why=no standby");
+	line(beta, "over " + flow() + " why=");
+	server(beta, 23, "", tcp_fin | tcp_ack);
+	auditor.summary().log_lines = 1;
+	auditor.finish();
+	BOOST_TEST(found() == "");
+	const auto &s = auditor.summary();
+	BOOST_TEST(s.connections == 1U);
+	BOOST_TEST(s.protected_connections == 1U);
+	BOOST_TEST(s.adoptions == 1U);
+	BOOST_TEST(s.bytes_again == 16U);
+	BOOST_TEST(s.checked_against_commits == 2U);
+	BOOST_TEST(s.commits == 1U);
+	BOOST_TEST(s.claims == 2U);
+	BOOST_TEST(s.endings == 1U);
+}
+
+// A nonce that was used twice shows as other bytes at the same place.
+BOOST_AUTO_TEST_CASE(content_of_the_new_host_differs)
+{
+	protected_session();
+	server(alpha, 10, "abcdefghij");
+	wait_ms(600);
+	take_over();
+	server(beta, 12, "cdeXgh");
+	BOOST_TEST(found() == "content");
+	BOOST_TEST(auditor.findings().all()[0].line().find("byte 15 (seq "
+	    "4294967295) was 0x66 when alpha emitted it") !=
+	    std::string::npos);
+}
+
+// In other segments than before, and beyond 2^32.
+BOOST_AUTO_TEST_CASE(content_across_segments_and_the_wrap)
+{
+	protected_session();
+	server(alpha, 10, "abc");
+	server(alpha, 13, "defghij");
+	server(alpha, 8, "89abcdefghij");
+	BOOST_TEST(found() == "");
+	server(alpha, 8, "89abcdefghiK");
+	BOOST_TEST(found() == "content");
+}
+
+BOOST_AUTO_TEST_CASE(another_initial_number_for_a_connection)
+{
+	protected_session();
+	SegmentFields f;
+	f.source = vip;
+	f.destination = other;
+	f.source_port = 22;
+	f.destination_port = client_port;
+	f.seq = Seq32(77);
+	f.ack = Seq32(client_isn + 1);
+	f.flags = tcp_syn | tcp_ack;
+	frame(alpha, 0x0800, build_segment(f));
+	BOOST_TEST(found() == "content");
+}
+
+BOOST_AUTO_TEST_CASE(ports_used_again)
+{
+	serve(alpha, 2);
+	connect(alpha);
+	server(alpha, 0, "0123456789");
+	server(alpha, 10, "", tcp_rst);
+	connect(alpha, 55);
+	server(alpha, 0, "other text");
+	BOOST_TEST(found() == "");
+	BOOST_TEST(auditor.summary().connections == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(emitted_and_not_held)
+{
+	protected_session();
+	server(alpha, 10, "abcdefghij");
+	BOOST_TEST(found() == "");
+	server(alpha, 20, "k");
+	hold(21);
+	BOOST_TEST(found() == "commit");
+	server(alpha, 20, "k");
+	BOOST_TEST(found() == "commit");
+}
+
+BOOST_AUTO_TEST_CASE(nothing_held_at_all)
+{
+	serve(alpha, 2);
+	connect(alpha);
+	line(alpha, "session n=1 " + flow());
+	line(alpha, "offer sid=ab " + flow() + " epoch=2");
+	line(alpha, "protect sid=ab from=10");
+	server(alpha, 0, "0123456789");	// written before
+	BOOST_TEST(found() == "");
+	server(alpha, 10, "a");
+	BOOST_TEST(found() == "commit");
+}
+
+BOOST_AUTO_TEST_CASE(without_protection_nothing_waits)
+{
+	protected_session();
+	line(alpha, "unprotect " + flow() + " why=beta resigned");
+	server(alpha, 10, "abcdefghijklmnop");
+	server(alpha, 26, "", tcp_fin | tcp_ack);
+	BOOST_TEST(found() == "");
+}
+
+BOOST_AUTO_TEST_CASE(adopted_with_less_than_was_emitted)
+{
+	protected_session();
+	server(alpha, 10, "abcdefghij");
+	wait_ms(600);
+	take_over(3, 19);
+	BOOST_TEST(found() == "commit");
+}
+
+BOOST_AUTO_TEST_CASE(a_lease_that_has_ended)
+{
+	protected_session();
+	wait_ms(510);
+	server(alpha, 10, "abc");	// within what clocks may differ
+	BOOST_TEST(found() == "");
+	wait_ms(20);
+	server(alpha, 10, "abc");
+	BOOST_TEST(found() == "lease");
+	// Any packet, not only of a session.
+	claim(alpha, vip);
+	BOOST_TEST(found() == "lease claim");
+}
+
+// What the kernel lets pass doesn't matter to whoever has taken over.
+BOOST_AUTO_TEST_CASE(a_lease_that_is_ignored)
+{
+	protected_session();
+	server(alpha, 10, "abcdefghij");
+	line(alpha, "gate open");
+	wait_ms(600);
+	take_over();
+	server(alpha, 10, "abcdefghij");
+	BOOST_TEST(found() == "epoch");
+}
+
+BOOST_AUTO_TEST_CASE(a_stale_host_under_its_lease)
+{
+	protected_session();
+	server(alpha, 10, "abcde");
+	take_over();	// fenced, or so it believed
+	server(alpha, 10, "abcde");
+	BOOST_TEST(found() == "");
+	BOOST_TEST(auditor.summary().stale == 1U);
+	server(alpha, 15, "fgh");	// held, but never emitted before
+	BOOST_TEST(found() == "owner epoch");
+}
+
+BOOST_AUTO_TEST_CASE(a_stale_host_says_goodbye)
+{
+	protected_session();
+	take_over();
+	server(alpha, 10, "", tcp_fin | tcp_ack);
+	BOOST_TEST(found() == "owner epoch");
+}
+
+BOOST_AUTO_TEST_CASE(two_hosts_in_one_epoch)
+{
+	protected_session();
+	server(alpha, 10, "abcdefghij");
+	wait_ms(600);
+	take_over(2);
+	server(beta, 10, "abcdefghij");
+	BOOST_TEST(found() == "epoch");
+}
+
+// It came back and didn't care that the other one had a newer epoch.
+BOOST_AUTO_TEST_CASE(an_older_epoch_that_is_ignored)
+{
+	protected_session();
+	wait_ms(600);
+	take_over();
+	serve(alpha, 2);
+	claim(alpha, vip);
+	BOOST_TEST(found() == "claim");
+	server(alpha, 10, "abc");
+	BOOST_TEST(auditor.findings().has(audit::Rule::epoch));
+}
+
+BOOST_AUTO_TEST_CASE(bytes_of_one_who_never_adopted)
+{
+	protected_session();
+	wait_ms(600);
+	serve(beta, 3);
+	server(beta, 10, "abc");
+	BOOST_TEST(found() == "owner");
+}
+
+BOOST_AUTO_TEST_CASE(fin_and_rst_of_a_protected_session)
+{
+	protected_session();
+	server(alpha, 10, "", tcp_fin | tcp_ack);
+	BOOST_TEST(found() == "ending");
+}
+
+BOOST_AUTO_TEST_CASE(a_session_that_is_over)
+{
+	protected_session();
+	line(beta, "lost sid=ab why=closed");
+	line(alpha, "over " + flow() + " why=closed");
+	server(alpha, 10, "", tcp_fin | tcp_ack);
+	server(alpha, 11, "", tcp_rst);
+	BOOST_TEST(found() == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_of_what_is_held)
+{
+	protected_session();
+	wait_ms(600);
+	serve(beta, 3);
+	server(beta, 10, "", tcp_rst);
+	BOOST_TEST(found() == "ending");
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_with_its_reason)
+{
+	protected_session();
+	wait_ms(600);
+	serve(beta, 3);
+	line(beta, "reset " + flow() + " why=no account here");
+	server(beta, 10, "", tcp_rst);
+	BOOST_TEST(found() == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_of_what_nobody_holds)
+{
+	protected_session();
+	line(beta, "void why=sshd-adopt ended");
+	wait_ms(600);
+	serve(beta, 3);
+	server(beta, 10, "", tcp_rst);
+	BOOST_TEST(found() == "");
+}
+
+BOOST_AUTO_TEST_CASE(claims)
+{
+	serve(alpha, 2);
+	claim(alpha, vip);
+	BOOST_TEST(found() == "");
+	claim(beta, vip);
+	BOOST_TEST(found() == "claim");
+	BOOST_TEST(auditor.summary().claims == 4U);
+	// A question with no address of its own is none.
+	auditor.packet(audit::parse_packet(tick(), solicitation_frame(vip,
+	    mac(beta))));
+	BOOST_TEST(auditor.summary().claims == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(claims_of_a_v6_address)
+{
+	IpAddr six = IpAddr::parse("fd77::100").value();
+	line(alpha, "vip addr=fd77::100 mac=02:00:00:00:00:01");
+	serve(alpha, 2);
+	claim(alpha, six);
+	BOOST_TEST(found() == "");
+	claim(beta, six);
+	BOOST_TEST(found() == "claim");
+	claim(client, six);
+	BOOST_TEST(auditor.findings().all().size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(power_cuts)
+{
+	serve(alpha, 5);
+	auto dark = audit::parse_power(fmt::format("{{\"event\":\"dark\","
+	    "\"host\":\"alpha\",\"realtime\":{}.{:06}}}", now / 1'000'000'000,
+	    now % 1'000'000'000 / 1000));
+	BOOST_REQUIRE(dark.has_value());
+	BOOST_REQUIRE(dark->has_value());
+	auditor.event(2, **dark);
+	// It knows nothing of epoch 5.
+	serve(beta, 2);
+	claim(beta, vip);
+	BOOST_TEST(found() == "");
+	wait_ms(20);
+	claim(alpha, vip);
+	BOOST_TEST(found() == "claim");
+}
+
+BOOST_AUTO_TEST_CASE(bytes_that_the_capture_lacks)
+{
+	serve(alpha, 2);
+	connect(alpha);
+	server(alpha, 0, "0123");
+	server(alpha, 6, "6789");
+	from_client(tcp_ack, client_isn + 1, base + 10);
+	auditor.summary().log_lines = 1;
+	auditor.finish();
+	BOOST_TEST(found() == "evidence");
+}
+
+BOOST_AUTO_TEST_CASE(silence_over_nothing)
+{
+	auditor.finish();
+	BOOST_TEST(found() == "evidence");
+}
+
+BOOST_AUTO_TEST_CASE(bad_lines)
+{
+	for (const char *bad : {"", "7", "x start", "7 what", "7 start host=a",
+	    "7 held sid=zz out=1 in=1", "7 gate", "7 gate lease=x", "7 vips",
+	    "7 over flow=1.2.3.4:5 why=", "7 over flow=1.2.3.4:x/1.2.3.4:5 why=",
+	    "7 vip addr=1.2.3.4 mac=02:00"})
+		BOOST_TEST(!audit::parse_event(bad).has_value(), bad);
+	auto e = audit::parse_event("7 over flow=[fd00::1]:22/[fd00::2]:5 "
+	    "why=a b=c");
+	BOOST_REQUIRE(e.has_value());
+	BOOST_TEST(e->text == "a b=c");
+	BOOST_TEST(e->flow.remote_port == 5);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(auditor_hold)
+
+BOOST_AUTO_TEST_CASE(acknowledged_and_not_held)
+{
+	AuditLan lan({.hold = true, .storage = [] {
+		return std::make_unique<audit::MemoryStorage>();
+	}});
+	lan.protected_session();
+	lan.hold(20, 30);
+	lan.server(alpha, 10, "a", tcp_ack, AuditLan::client_isn + 31);
+	BOOST_TEST(lan.found() == "");
+	lan.server(alpha, 11, "b", tcp_ack, AuditLan::client_isn + 40);
+	BOOST_TEST(lan.found() == "input");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
