@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: ISC
 #include "link.hh"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <deque>
 #include <list>
 
-#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include "log.hh"
@@ -19,43 +13,17 @@ namespace jeebs {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
-using Clock = std::chrono::steady_clock;
 using boost::system::error_code;
 
 namespace {
 
-constexpr size_t batch_bytes = 1U << 20;	// read or sealed in one go
-constexpr size_t send_ahead = 256U << 10;	// ciphertext waiting at most
-constexpr size_t small_frame = 4096;		// gathered into one TLS record
-constexpr size_t gather_bytes = 16384;
-constexpr size_t spare_buffers = 32;
-constexpr size_t spare_capacity = 512U << 10;
 constexpr size_t max_candidates = 16;
 
 } // namespace
 
-// One TCP connection, from connect or accept to its end.
-struct Connection : std::enable_shared_from_this<Connection> {
-	explicit Connection(tcp::socket s)
-	    : socket(std::move(s)), timer(socket.get_executor()) {}
+using ConnectionPtr = LinkConnection::Ptr;
 
-	tcp::socket socket;
-	asio::steady_timer timer;	// handshake, then pings and silence
-	std::unique_ptr<Tls> tls;
-	bool secured = false;	// handshake done, our HELLO is out
-	bool up = false;	// the peer's HELLO is in
-	bool dead = false;
-	bool reading = false, writing = false;	// a wait is pending
-	bool flush_posted = false;
-	Buffer in;
-	std::deque<Buffer> queue;
-	size_t queued = 0;	// bytes in queue
-	Clock::time_point heard{}, said{};
-	PeerHello peer;
-};
-using ConnectionPtr = std::shared_ptr<Connection>;
-
-class Link::Impl {
+class Link::Impl : public LinkConnection::Owner {
 public:
 	Impl(Link &owner, asio::io_context &io, const LinkKey &key,
 	    LinkOptions o, Handlers h)
@@ -67,13 +35,13 @@ public:
 	void stop();
 	void forget_handlers() { handlers_ = {}; }
 	bool send(Buffer);
-	Buffer buffer();
-	void lose(const ConnectionPtr &, const std::string &reason);
 	uint16_t listen_port() const;
 
 	Link &link;
 	PeerHello hello;
 	ConnectionPtr current;	// up
+	PeerHello peer;		// while up
+	BufferPool pool;
 	LinkStats stats;
 	LinkOptions options;
 	bool congested = false;
@@ -83,18 +51,13 @@ private:
 	void connect_later();
 	void accept();
 	void begin(tcp::socket, bool client);
-	void handshake(const ConnectionPtr &);
-	void readable(const ConnectionPtr &);
-	Result<bool> take(const ConnectionPtr &);
-	Result<void> dispatch(const ConnectionPtr &, const FrameView &);
 	void came_up(const ConnectionPtr &, PeerHello);
-	void want_read(const ConnectionPtr &);
-	void want_write(const ConnectionPtr &);
-	void post_flush(const ConnectionPtr &);
-	void flush(const ConnectionPtr &);
-	Result<void> seal_queue(Connection &);
-	void enqueue(const ConnectionPtr &, Buffer);
-	void tick(const ConnectionPtr &);
+
+	void secured(const ConnectionPtr &) override;
+	Result<void> frame(const ConnectionPtr &, const FrameView &) override;
+	void batch_end(const ConnectionPtr &) override;
+	void sent(const ConnectionPtr &) override;
+	void lost(const ConnectionPtr &, const std::string &reason) override;
 	void refuse(const std::string &reason);
 
 	asio::io_context &io_;
@@ -105,8 +68,6 @@ private:
 	LinkOptions::ms retry_;
 	TlsContext tls_;
 	std::list<ConnectionPtr> candidates_;	// not up yet
-	std::vector<Buffer> spares_;
-	Buffer gather_;
 	bool stopped_ = true;
 	// For what may still run when this is gone.
 	std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
@@ -148,9 +109,9 @@ void Link::Impl::stop()
 	acceptor_.close(ec);
 	retry_timer_.cancel();
 	while (!candidates_.empty())
-		lose(candidates_.front(), "stopped");
+		candidates_.front()->lose("stopped");
 	if (current != nullptr)
-		lose(current, "stopped");
+		current->lose("stopped");
 }
 
 uint16_t Link::Impl::listen_port() const
@@ -219,8 +180,8 @@ void Link::Impl::accept()
 			return;
 		if (!ec) {
 			if (candidates_.size() >= max_candidates)
-				lose(candidates_.front(),
-				    "too many connections without a handshake");
+				candidates_.front()->lose("too many "
+				    "connections without a handshake");
 			begin(std::move(s), false);
 			accept();
 			return;
@@ -237,139 +198,22 @@ void Link::Impl::accept()
 
 void Link::Impl::begin(tcp::socket socket, bool client)
 {
-	auto c = std::make_shared<Connection>(std::move(socket));
-	int fd = c->socket.native_handle();
-	auto ms = static_cast<int>(options.dead_after.count());
-	auto set = [fd](int level, int name, int value) {
-		// Tuning only: the silence timer catches what these miss.
-		(void)::setsockopt(fd, level, name, &value, sizeof(value));
-	};
-	set(IPPROTO_TCP, TCP_NODELAY, 1);
-	set(SOL_SOCKET, SO_KEEPALIVE, 1);
-	set(IPPROTO_TCP, TCP_KEEPIDLE, 1);
-	set(IPPROTO_TCP, TCP_KEEPINTVL, 1);
-	set(IPPROTO_TCP, TCP_KEEPCNT, 2);
-	set(IPPROTO_TCP, TCP_USER_TIMEOUT, ms);
-
+	auto c = std::make_shared<LinkConnection>(std::move(socket), *this,
+	    pool, stats);
 	candidates_.push_back(c);
-	error_code ec;
-	c->socket.native_non_blocking(true, ec);
-	auto tls = Tls::create(tls_, fd, client);
-	if (ec || !tls) {
-		lose(c, ec ? ec.message() : tls.error().what);
-		return;
-	}
-	c->tls = std::move(*tls);
-	c->timer.expires_after(options.handshake_timeout);
-	c->timer.async_wait([this, c](error_code e) {
-		if (!e && !c->dead && !c->up)
-			lose(c, "no handshake in time");
-	});
-	handshake(c);
+	c->start(tls_, client, options.handshake_timeout, options.dead_after);
 }
 
-void Link::Impl::handshake(const ConnectionPtr &c)
+void Link::Impl::secured(const ConnectionPtr &c)
 {
-	auto done = c->tls->handshake();
-	// Also after a failure: the alert tells the peer why.
-	auto sent = c->tls->flush();
-	if (!done || !sent) {
-		lose(c, !done ? done.error().what : sent.error().what);
-		return;
-	}
-	if (*done) {
-		c->secured = true;
-		Buffer b = buffer();
-		put_hello(b, hello);
-		enqueue(c, std::move(b));
-		readable(c);
-		return;
-	}
-	want_read(c);
-	if (!*sent)
-		want_write(c);
+	Buffer b = pool.take();
+	put_hello(b, hello);
+	c->enqueue(std::move(b));
 }
 
-void Link::Impl::want_read(const ConnectionPtr &c)
+Result<void> Link::Impl::frame(const ConnectionPtr &c, const FrameView &f)
 {
-	if (c->dead || c->reading)
-		return;
-	c->reading = true;
-	c->socket.async_wait(tcp::socket::wait_read, [this, c](error_code ec) {
-		c->reading = false;
-		if (c->dead || ec == asio::error::operation_aborted)
-			return;
-		if (c->secured)
-			readable(c);
-		else
-			handshake(c);
-	});
-}
-
-void Link::Impl::want_write(const ConnectionPtr &c)
-{
-	if (c->dead || c->writing)
-		return;
-	c->writing = true;
-	c->socket.async_wait(tcp::socket::wait_write, [this, c](error_code ec) {
-		c->writing = false;
-		if (!c->dead && ec != asio::error::operation_aborted)
-			flush(c);
-	});
-}
-
-// Reads and hands out up to one batch; true if more is waiting.
-Result<bool> Link::Impl::take(const ConnectionPtr &c)
-{
-	size_t before = c->in.size();
-	auto more = c->tls->read(c->in, batch_bytes);
-	if (c->in.size() != before)
-		c->heard = Clock::now();
-	// What came before an error counts, too: it may be the last records.
-	size_t at = 0;
-	while (!c->dead) {
-		FrameView f;
-		auto n = next_frame(c->in.bytes().subspan(at), f);
-		if (!n)
-			return tl::unexpected(n.error());
-		if (*n == 0)
-			break;
-		at += *n;
-		stats.frames_in++;
-		stats.bytes_in += *n;
-		if (auto ok = dispatch(c, f); !ok)
-			return tl::unexpected(ok.error());
-	}
-	c->in.consume(at);
-	return more;
-}
-
-void Link::Impl::readable(const ConnectionPtr &c)
-{
-	auto more = take(c);
-	if (!c->dead && c->up && handlers_.batch_end)
-		handlers_.batch_end();
-	if (c->dead)
-		return;
-	if (!more) {
-		lose(c, more.error().what);
-	} else if (*more) {
-		// Others have their turn first. OpenSSL may hold bytes that
-		// no poll of the socket would tell of.
-		c->reading = true;
-		asio::post(io_, [this, c] {
-			c->reading = false;
-			if (!c->dead)
-				readable(c);
-		});
-	} else {
-		want_read(c);
-	}
-}
-
-Result<void> Link::Impl::dispatch(const ConnectionPtr &c, const FrameView &f)
-{
-	if (!c->up) {
+	if (c != current) {
 		if (f.type != FrameType::hello)
 			return fail("the peer's first frame isn't HELLO");
 		auto h = get_hello(f.payload);
@@ -391,69 +235,31 @@ Result<void> Link::Impl::dispatch(const ConnectionPtr &c, const FrameView &f)
 
 void Link::Impl::came_up(const ConnectionPtr &c, PeerHello h)
 {
-	// Keep it alive and out of the candidates, whatever the handlers do.
-	ConnectionPtr self = c;
-	candidates_.remove(self);
+	candidates_.remove(c);
 	if (current != nullptr)
-		lose(current, "the peer connected anew");
-	current = self;
-	self->up = true;
-	self->peer = std::move(h);
-	self->heard = self->said = Clock::now();
+		current->lose("the peer connected anew");
+	current = c;
+	peer = std::move(h);
 	retry_ = options.retry_min;
 	stats.ups++;
 	stats.last_down.clear();
-	tick(self);
+	c->established();
 	log::debug("link: up with {} ({}, epoch {}, version {})",
-	    log::printable(self->peer.host), to_string(self->peer.role),
-	    self->peer.epoch, log::printable(self->peer.version));
+	    log::printable(peer.host), to_string(peer.role), peer.epoch,
+	    log::printable(peer.version));
 	if (handlers_.up)
-		handlers_.up(self->peer);
+		handlers_.up(peer);
 }
 
-void Link::Impl::tick(const ConnectionPtr &c)
+void Link::Impl::batch_end(const ConnectionPtr &c)
 {
-	auto period = options.dead_after / 4;
-	c->timer.expires_after(period);
-	c->timer.async_wait([this, c, period](error_code ec) {
-		if (ec || c->dead)
-			return;
-		// This process may have slept, not the peer: look first.
-		if (Clock::now() - c->heard > options.dead_after && !c->reading)
-			return tick(c);
-		if (Clock::now() - c->heard > options.dead_after) {
-			auto more = take(c);
-			if (!c->dead && handlers_.batch_end)
-				handlers_.batch_end();
-			if (c->dead)
-				return;
-			if (!more)
-				return lose(c, more.error().what);
-			if (Clock::now() - c->heard > options.dead_after)
-				return lose(c, fmt::format(
-				    "silent for {} ms",
-				    options.dead_after.count()));
-		}
-		if (Clock::now() - c->said >= period) {
-			Buffer b = buffer();
-			put_ping(b);
-			enqueue(c, std::move(b));
-		}
-		tick(c);
-	});
+	if (c == current && handlers_.batch_end)
+		handlers_.batch_end();
 }
 
-void Link::Impl::lose(const ConnectionPtr &conn, const std::string &reason)
+void Link::Impl::lost(const ConnectionPtr &c, const std::string &reason)
 {
-	ConnectionPtr c = conn;	// may be the reference in a list
-	if (c->dead)
-		return;
-	c->dead = true;
 	candidates_.remove(c);
-	c->timer.cancel();
-	error_code ec;
-	c->socket.close(ec);
-	c->queue.clear();
 	if (c != current) {
 		refuse(reason);
 	} else {
@@ -469,113 +275,32 @@ void Link::Impl::lose(const ConnectionPtr &conn, const std::string &reason)
 		connect_later();
 }
 
-void Link::Impl::enqueue(const ConnectionPtr &c, Buffer b)
+void Link::Impl::sent(const ConnectionPtr &c)
 {
-	c->queued += b.size();
-	c->said = Clock::now();
-	stats.frames_out++;
-	stats.bytes_out += b.size();
-	c->queue.push_back(std::move(b));
-	post_flush(c);
-}
-
-void Link::Impl::post_flush(const ConnectionPtr &c)
-{
-	if (c->flush_posted || c->writing)
+	if (c != current)
 		return;
-	c->flush_posted = true;
-	asio::post(io_, [this, c] {
-		c->flush_posted = false;
-		if (!c->dead)
-			flush(c);
-	});
+	stats.queued = c->queued();
+	if (congested && c->queued() <= options.queue_low) {
+		congested = false;
+		if (link.on_drained)
+			link.on_drained();
+	}
 }
 
 bool Link::Impl::send(Buffer b)
 {
 	if (current == nullptr)
 		return false;
-	auto c = current;
-	if (c->queued + b.size() > options.queue_max) {
+	if (current->queued() + b.size() > options.queue_max) {
 		// Dropping frames would tear the stream: a new connection
 		// begins it anew.
-		lose(c, "the peer doesn't take what it is sent");
+		current->lose("the peer doesn't take what it is sent");
 		return false;
 	}
-	enqueue(c, std::move(b));
-	stats.queued = c->queued;
-	congested = congested || c->queued > options.queue_high;
+	current->enqueue(std::move(b));
+	stats.queued = current->queued();
+	congested = congested || current->queued() > options.queue_high;
 	return true;
-}
-
-Buffer Link::Impl::buffer()
-{
-	if (spares_.empty())
-		return {};
-	Buffer b = std::move(spares_.back());
-	spares_.pop_back();
-	return b;
-}
-
-Result<void> Link::Impl::seal_queue(Connection &c)
-{
-	while (!c.queue.empty() && c.tls->unsent() < send_ahead) {
-		Buffer b = std::move(c.queue.front());
-		c.queue.pop_front();
-		c.queued -= b.size();
-		Bytes plain = b.bytes();
-		if (b.size() < small_frame && !c.queue.empty()) {
-			gather_.clear();
-			gather_.append(plain);
-			while (!c.queue.empty() && gather_.size() +
-			    c.queue.front().size() <= gather_bytes) {
-				gather_.append(c.queue.front().bytes());
-				c.queued -= c.queue.front().size();
-				c.queue.pop_front();
-			}
-			plain = gather_.bytes();
-		}
-		if (auto ok = c.tls->write(plain); !ok)
-			return ok;
-		if (spares_.size() < spare_buffers &&
-		    b.capacity() <= spare_capacity) {
-			b.clear();
-			spares_.push_back(std::move(b));
-		}
-	}
-	return {};
-}
-
-void Link::Impl::flush(const ConnectionPtr &c)
-{
-	Result<bool> sent = true;
-	for (size_t n = 0; n < batch_bytes; n += send_ahead) {
-		if (c->secured) {
-			if (auto ok = seal_queue(*c); !ok) {
-				lose(c, ok.error().what);
-				return;
-			}
-		}
-		sent = c->tls->flush();
-		if (!sent) {
-			lose(c, sent.error().what);
-			return;
-		}
-		if (!*sent || c->queue.empty())
-			break;
-	}
-	if (!*sent)
-		want_write(c);
-	else if (c->secured && !c->queue.empty())
-		post_flush(c);
-	if (c != current)
-		return;
-	stats.queued = c->queued;
-	if (congested && c->queued <= options.queue_low) {
-		congested = false;
-		if (link.on_drained)
-			link.on_drained();
-	}
 }
 
 Link::Link(asio::io_context &io, const LinkKey &key, LinkOptions o, Handlers h)
@@ -622,25 +347,25 @@ bool Link::congested() const
 
 Buffer Link::buffer()
 {
-	return impl_->buffer();
+	return impl_->pool.take();
 }
 
 void Link::drop(const std::string &reason)
 {
 	if (impl_->current != nullptr)
-		impl_->lose(impl_->current, reason);
+		impl_->current->lose(reason);
 }
 
 Result<std::array<uint8_t, 32>> Link::exporter(std::string_view label) const
 {
 	if (impl_->current == nullptr)
 		return fail("the link is down", ENOTCONN);
-	return impl_->current->tls->exporter(label);
+	return impl_->current->exporter(label);
 }
 
 const PeerHello *Link::peer() const
 {
-	return impl_->current == nullptr ? nullptr : &impl_->current->peer;
+	return impl_->current == nullptr ? nullptr : &impl_->peer;
 }
 
 LinkStats Link::stats() const

@@ -19,6 +19,7 @@
 #include "buffer.hh"
 #include "frame.hh"
 #include "key.hh"
+#include "link-connection.hh"
 #include "result.hh"
 
 namespace jeebs {
@@ -58,9 +59,7 @@ struct LinkOptions {
 	size_t queue_max = 64U << 20;	// bytes: connection dropped
 };
 
-struct LinkStats {
-	uint64_t frames_in = 0, frames_out = 0;
-	uint64_t bytes_in = 0, bytes_out = 0;	// of frames
+struct LinkStats : LinkCounters {
 	uint64_t ups = 0;			// connections that got a HELLO
 	size_t queued = 0;			// bytes waiting now
 	std::string last_down;			// why it was last lost or refused
