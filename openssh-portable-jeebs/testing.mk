@@ -22,15 +22,17 @@ testing-objs = $(addprefix $(TESTING_DIR)/,$(JEEBS_TESTING_OBJS) \
 	$(filter $(TESTING_OBJS),$(1) $(LIBSSH_OBJS))) \
 	$(filter-out $(TESTING_OBJS),$(1))
 
+HOSTILE = $(addprefix $(TESTING_DIR)/,$(JEEBS_HOSTILE_OBJS))
+
 define TESTING_PROG
-$$(TESTING_DIR)/$(1): libssh.a $$(LIBCOMPAT) $$(call testing-objs,$(2))
-	$$(LD) -o $$@ $$(call testing-objs,$(2)) $$(LDFLAGS) -lssh \
+$$(TESTING_DIR)/$(1): libssh.a $$(LIBCOMPAT) $$(call testing-objs,$(2)) $(3)
+	$$(LD) -o $$@ $$(call testing-objs,$(2)) $(3) $$(LDFLAGS) -lssh \
 	    -lopenbsd-compat $$(SSHDLIBS) $$(LIBS) $$(GSSLIBS) $$(K5LIBS) \
 	    $$(CHANNELLIBS) $$(LIBWTMPDB)
 endef
 $(eval $(call TESTING_PROG,sshd,$(SSHDOBJS)))
-$(eval $(call TESTING_PROG,sshd-session,$(SSHD_SESSION_OBJS)))
+$(eval $(call TESTING_PROG,sshd-session,$(SSHD_SESSION_OBJS),$(HOSTILE)))
 $(eval $(call TESTING_PROG,sshd-auth,$(SSHD_AUTH_OBJS)))
-$(eval $(call TESTING_PROG,sshd-adopt,$(SSHD_ADOPT_OBJS)))
+$(eval $(call TESTING_PROG,sshd-adopt,$(SSHD_ADOPT_OBJS),$(HOSTILE)))
 
 -include $(wildcard $(TESTING_DIR)/*.d $(TESTING_DIR)/jeebs/*.d)

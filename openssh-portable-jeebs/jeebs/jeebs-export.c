@@ -374,6 +374,7 @@ attach(struct ssh *ssh, struct sshbuf *m, int *fds, int nfds)
 	/* a program that we start has no business with it */
 	(void)madvise(ex.ring, JEEBS_RING_HEADER + ex.ring_size,
 	    MADV_DONTFORK);
+	jeebs_testing_memfd(fds[0]);
 	close(fds[0]);
 	ex.kick = fds[1];
 	ex.commit = fds[2];

@@ -41,6 +41,8 @@ void	jeebs_testing_kex(struct ssh *, const char *when);
  */
 void	jeebs_testing_attack(struct ssh *, int mon_fd, int kick, int commit,
 	    struct jeebs_ring *, uint32_t ring_size, struct jeebs_chain *);
+/* The ring's memfd, which other processes close when it is mapped. */
+void	jeebs_testing_memfd(int);
 
 #ifdef __cplusplus
 }
@@ -52,6 +54,7 @@ void	jeebs_testing_attack(struct ssh *, int mon_fd, int kick, int commit,
 #define jeebs_testing_stop(point)	do { } while (0)
 #define jeebs_testing_kex(ssh, when)	do { } while (0)
 #define jeebs_testing_attack(...)	do { } while (0)
+#define jeebs_testing_memfd(fd)		do { } while (0)
 
 #endif /* JEEBS_TESTING */
 #endif /* JEEBS_TESTING_H */

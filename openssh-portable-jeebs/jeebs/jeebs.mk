@@ -11,9 +11,12 @@ JEEBS_SESSION_OBJS=	sshsig.o jeebs/jeebs-seal.o jeebs/jeebs-root.o \
 
 JEEBS_ADOPT_OBJS=	jeebs/jeebs-adopt.o jeebs/jeebs-revive.o
 
-# In the programs of "make testing" only: testing.mk.
-JEEBS_TESTING_OBJS=	jeebs/jeebs-testing.o jeebs/jeebs-testing-kex.o \
-	jeebs/jeebs-hostile.o
+# In the programs of "make testing" only: testing.mk. The user's process that
+# turns hostile is in those that have one.
+JEEBS_TESTING_OBJS=	jeebs/jeebs-testing.o jeebs/jeebs-testing-kex.o
+JEEBS_HOSTILE_OBJS=	jeebs/jeebs-hostile.o jeebs/jeebs-hostile-records.o \
+	jeebs/jeebs-hostile-ring.o jeebs/jeebs-hostile-flood.o \
+	jeebs/jeebs-hostile-mon.o
 
 SSHD_ADOPT_OBJS=	$(SSHD_SESSION_OBJS:sshd-session.o=sshd-adopt.o) \
 	$(JEEBS_ADOPT_OBJS)
