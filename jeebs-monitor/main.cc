@@ -113,9 +113,13 @@ prepare_process()
 	}
 	// Every byte of every session waits for this process.
 	(void)setpriority(PRIO_PROCESS, 0, -10);
-	// Best effort: a page that has to be read in delays a takeover.
-	if (mlockall(MCL_CURRENT) == -1)
-		log::debug("mlockall: {}", strerror(errno));
+	// Best effort: a page that has to be read in delays a takeover. Only
+	// without a limit: once root's privileges are gone, a locked stack that
+	// would have to grow beyond it kills the process.
+	lim.rlim_cur = lim.rlim_max = RLIM_INFINITY;
+	if (setrlimit(RLIMIT_MEMLOCK, &lim) == -1 ||
+	    mlockall(MCL_CURRENT) == -1)
+		log::debug("memory isn't locked: {}", strerror(errno));
 }
 
 } // namespace

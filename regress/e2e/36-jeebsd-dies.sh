@@ -4,6 +4,12 @@
 # two hosts serve.
 . "$(dirname "$0")/lib.bash"
 lab_up
+# A locked stack that may not grow would end it some day.
+# shellcheck disable=SC2016
+check "jeebsd's memory is locked without a limit, or not" lab exec alpha -- bash -c '
+	pid=$(</run/jeebsd.pid)
+	grep -q "Max locked memory *unlimited" /proc/$pid/limits ||
+		grep -q "VmLck:.* 0 kB" /proc/$pid/status'
 login a vip
 capture client vip-frames "src host $VIP and tcp"
 stop_jeebsd alpha

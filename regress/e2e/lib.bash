@@ -47,6 +47,7 @@ is() {
 }
 
 done_testing() {
+	no_service_crashed
 	audit
 	finished=yes
 	((passed + failures > 0)) || fail "nothing was tested"
@@ -112,6 +113,14 @@ audit() {
 		lab evidence "$scratch/evidence"
 	fi
 	sed 's/^/    /' "$scratch/audit.out"
+}
+
+# No service of alpha or beta ended by itself, which a failover would hide.
+no_service_crashed() {
+	local said
+	said=$(grep -hE ' ended with status (13[1-689]|14[0-9]|15[0-9])$' \
+		"${JEEBS_LAB_DIR:-/run/jeebs-lab}/$JEEBS_LAB"/hosts/{alpha,beta}/log/*.log || :)
+	[[ -z $said ]] || fail "a service crashed: $said"
 }
 
 # For tests that need another lab, or none.

@@ -11,6 +11,7 @@ audit_start() {
 	local h deadline=$((SECONDS + 10)) whole=()
 	rm -rf "$audit_dir"
 	mkdir -p "$audit_dir"
+	touch "$state/events"
 	for h in "${servers[@]}"; do
 		whole+=(-f "$(mac "$h")")
 	done
