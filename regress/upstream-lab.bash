@@ -87,6 +87,36 @@ lab_host_keys() {
 	done
 }
 
+# lab_suite T: test T is about the addresses of its connections? Then it gets
+# those of the detour, in a copy, or its pipes are left as they are. Sets suite
+# and note.
+lab_suite() {
+	local edit=
+	case $1 in
+	cfgmatch | cfgmatchlisten)
+		note='its pipes as they are'
+		edit='s,Match Address 127\.0\.0\.1,Match Address 10.77.0.3,'
+		;;
+	proxy-connect) note='its pipes as they are' ;;
+	key-options)
+		note='its pipes as they are'
+		edit='s,127\.0\.0\.1 ,10.77.0.3 ,; s,127\.0\.0\.0,10.0.0.0,'
+		;;
+	esac
+	[ -n "$edit" ] || return 0
+	rm -rf "$work/suite.$1"
+	mkdir "$work/suite.$1"
+	ln -s "$suite"/* "$work/suite.$1/"
+	rm "$work/suite.$1/$1.sh"
+	sed "$edit" "$suite/$1.sh" > "$work/suite.$1/$1.sh"
+	if cmp -s "$suite/$1.sh" "$work/suite.$1/$1.sh"; then
+		echo "upstream-check: $1.sh is not what lab_suite edits" >&2
+		exit 2
+	fi
+	note+=${note:+', '}'addresses of the detour'
+	suite=$work/suite.$1
+}
+
 # Between lab_mark and lab_count: sessions that sshd told jeebsd of, and those
 # that jeebsd said are protected. A test that lost its standby showed nothing.
 lab_mark() {
