@@ -5,6 +5,7 @@
 #   bootstrap.sh build           deps, then configure and make
 #   bootstrap.sh check           build, then every test
 #   bootstrap.sh deps-upstream   what make upstream-check can use beside that
+#   bootstrap.sh deps-matrix     what make matrix needs beside that: more clients
 #   bootstrap.sh demo            build, then a session that survives two crashes
 # Without root it only says which packages are missing. A second run finds
 # everything done and goes straight to the job.
@@ -18,12 +19,15 @@ build_packages=(autoconf automake debian-archive-keyring g++ gcc make patch
 	libfmt-dev libmnl-dev libnetfilter-queue-dev libnftables-dev libpam0g-dev
 	libpcap-dev libspdlog-dev libssl-dev libtomlplusplus-dev nlohmann-json3-dev
 	zlib1g-dev)
-# The lab, the tests and the demo: stock ssh and sshd, network tools, readers of
-# JSON, captures and man pages, a signing key for prepare's tests.
-test_packages=(git gnupg iproute2 iptables jq mandoc nftables openssh-client
-	openssh-server openssl procps python3 tcpdump util-linux)
+# The lab, the tests and the demo: stock ssh and sshd, other clients, network
+# tools, readers of JSON, captures and man pages, a signing key for prepare's
+# tests.
+test_packages=(dropbear-bin git gnupg iproute2 iptables jq mandoc nftables
+	openssh-client openssh-server openssl procps putty-tools python3
+	python3-paramiko tcpdump util-linux)
 # More of OpenSSH's own tests run with these.
-upstream_packages=(dropbear-bin gdb putty-tools softhsm2 sudo)
+upstream_packages=(gdb softhsm2 sudo)
+matrix_packages=(libssh-dev python3-asyncssh)
 
 say() {
 	echo "bootstrap: $*" >&2
@@ -97,6 +101,7 @@ build() {
 case ${1-} in
 deps) deps ;;
 deps-upstream) deps "${upstream_packages[@]}" ;;
+deps-matrix) deps "${matrix_packages[@]}" ;;
 build) build all ;;
 demo)
 	build demo-build
@@ -109,7 +114,7 @@ check)
 	exec regress/run-tests "${@:2}"
 	;;
 *)
-	sed -n '3,11s/^# \{0,1\}//p' "$0" >&2
+	sed -n '3,12s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 	;;
 esac
