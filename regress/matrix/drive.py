@@ -9,7 +9,6 @@ Commands come on stdin, one a line, and each is answered with "OK of ALL":
                      a step of every session that is still in it
     protected FILE   FILE is sessions_detail of jeebsd's status: notes who is not
                      protected and why
-    waiting          answers with how many live sessions are not in FILE
     results FILE     writes the outcome of each combination, then ends"""
 
 import json
@@ -62,10 +61,14 @@ class Drive:
             known = {int(s['client'].split()[1]): s for s in json.load(f)}
         for row in self.live():
             s = known.get(self.sessions[row['id']].port)
-            if s is None or not s['protected']:
-                row['outcome'] = 'not protected: %s' % (
-                    s['reason'] or s['state'] if s else 'jeebsd has no such session')
-                self.sessions[row['id']].kill()
+            if s and s['protected']:
+                continue
+            if s and s['reason']:
+                row['outcome'] = 'not protected: ' + s['reason']
+            else:
+                row['outcome'] = 'failed: not protected, and jeebsd says ' + (
+                    'only "%s"' % s['state'] if s else 'nothing of it')
+            self.sessions[row['id']].kill()
         return '%d of %d' % (len(self.live()), len(self.rows))
 
     def results(self, file):

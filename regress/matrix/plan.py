@@ -21,7 +21,7 @@ from covering import Rows
 SEED = 3
 BATCH = 30
 
-# What issue and manual speak of. The full part has whatever the server has.
+# What is in use. Weaker ones that sshd could be told to offer are left out.
 KEX = ('mlkem768x25519-sha256 sntrup761x25519-sha512@openssh.com '
        'curve25519-sha256 curve25519-sha256@libssh.org ecdh-sha2-nistp256 '
        'ecdh-sha2-nistp384 ecdh-sha2-nistp521 diffie-hellman-group14-sha256 '
@@ -34,6 +34,7 @@ MAC = [m + etm for m in ('hmac-sha2-256', 'hmac-sha2-512', 'hmac-sha1',
                          'umac-64', 'umac-128') for etm in ('', '-etm')]
 MAC = [m + '@openssh.com' if 'umac' in m or 'etm' in m else m for m in MAC]
 HOSTKEY = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'rsa-sha2-256', 'rsa-sha2-512']
+WANTED = {'kex': KEX, 'cipher': CIPHER, 'mac': MAC, 'hostkey': HOSTKEY}
 AUTH = ['ed25519', 'ecdsa', 'rsa', 'restricted', 'certificate', 'agent',
         'password', 'kbdint', 'two']
 NONE = '-'  # the cipher authenticates by itself
@@ -58,12 +59,17 @@ class Plan:
 
     def __init__(self, top):
         self._has, self._server = algorithms.of_clients(top)
-        self._random = random.Random(SEED)
+        self._random = None
         self.batches = []
+
+    def add(self, part):
+        # Each part by itself gives the rows that it has among the others.
+        self._random = random.Random('%d %s' % (SEED, part))
+        {'wide': self._wide, 'narrow': self._narrow, 'full': self._full}[part]()
 
     def _batch(self, part, rows, **server):
         """Adds rows as one batch; server are lines for sshd_config."""
-        number = len(self.batches) + 1
+        number = 1 + sum(b['part'] == part for b in self.batches)
         # Every other server asks for new keys often.
         if number % 2 == 0 or part == 'narrow':
             server['RekeyLimit'] = '128K'
@@ -81,7 +87,7 @@ class Plan:
         return {name: ','.join(self._server[kind]) for name, kind in
                 (('Ciphers', 'cipher'), ('MACs', 'mac'), ('KexAlgorithms', 'kex'))}
 
-    def wide(self):
+    def _wide(self):
         factors = {
             'client': CHOOSERS, 'cipher': both(CIPHER, self._server['cipher']),
             'mac': [NONE] + MAC, 'kex': both(KEX, self._server['kex']),
@@ -120,29 +126,33 @@ class Plan:
                 if len(left['auth']) == 1)
 
     def _suites(self):
-        """One of each kind, until OTHERS had each of theirs."""
-        suites, had = [], set()
-        for client in OTHERS:
-            has = self._has[client]
-            lists = [both(w, has[k], self._server[k]) for k, w in
-                     (('kex', KEX), ('cipher', CIPHER), ('mac', MAC),
-                      ('hostkey', HOSTKEY))]
-            n = max(len(l) for l in lists)
-            for i in range(n):
-                suite = [l[i % len(l)] for l in lists]
-                if all((client, a) in had for a in suite):
-                    continue
-                suites.append(suite)
-                had |= {(c, a) for c in OTHERS for a in suite
-                        if self._does(c, suite)}
+        """One of each kind, until OTHERS had each of theirs: as few as may be."""
+        left = {(c, kind, a) for c in OTHERS for kind, wanted in WANTED.items()
+                for a in both(wanted, self._has[c][kind], self._server[kind])}
+        suites = []
+        while left:
+            # A first that is still missing, so that each round adds one.
+            kind, name = min(left)[1:]
+            tries = []
+            for _ in range(2000):
+                suite = {k: self._random.choice(w) for k, w in WANTED.items()}
+                suite[kind] = name
+                new = {(c, k, a) for c in OTHERS if self._does(c, suite)
+                       for k, a in suite.items()
+                       if k != 'mac' or not aead(suite['cipher'])} & left
+                tries.append((len(new), sorted(suite.items()), new))
+            most, suite, new = max(tries)
+            if not most:
+                raise ValueError('no suite has %s' % name)
+            suites.append(dict(suite))
+            left -= new
         return suites
 
     def _does(self, client, suite):
-        return all(a in self._has[client][kind] for kind, a in
-                   zip(('kex', 'cipher', 'mac', 'hostkey'), suite)
-                   if kind != 'mac' or not aead(suite[1]))
+        return all(a in self._has[client][kind] for kind, a in suite.items()
+                   if kind != 'mac' or not aead(suite['cipher']))
 
-    def narrow(self):
+    def _narrow(self):
         suites = self._suites()
         factors = {'client': OTHERS, 'suite': list(range(len(suites))),
                    'auth': AUTH, 'family': [4, 6], 'user': ['user', 'root'],
@@ -163,20 +173,21 @@ class Plan:
 
         rows = Rows(factors, choices, self._random).cover()
         for i, suite in enumerate(suites):
-            kex, cipher, mac, hostkey = suite
+            used = dict(suite)
+            if aead(suite['cipher']):
+                used['mac'] = NONE
             batch = [r for r in rows if r['suite'] == i]
             # The others, once each, if they can.
             batch += [{'client': c, 'auth': 'ed25519', 'family': 4 + 2 * (i % 2),
                        'user': 'user', 'tty': i % 2 == 0, 'compress': False}
                       for c in CHOOSERS if self._does(c, suite)]
-            batch = [dict(row, kex=kex, cipher=cipher, hostkey=hostkey,
-                          mac=NONE if aead(cipher) else mac) for row in batch]
-            self._batch('narrow', batch, Ciphers=cipher, MACs=mac,
-                        KexAlgorithms=kex, HostKeyAlgorithms=hostkey)
+            self._batch('narrow', [dict(row, **used) for row in batch],
+                        Ciphers=suite['cipher'], MACs=suite['mac'],
+                        KexAlgorithms=suite['kex'],
+                        HostKeyAlgorithms=suite['hostkey'])
 
-    def full(self):
-        pairs = [(c, m) for c in self._server['cipher']
-                 for m in ([NONE] if aead(c) else self._server['mac'])]
+    def _full(self):
+        pairs = [(c, m) for c in CIPHER for m in ([NONE] if aead(c) else MAC)]
         rows = [{'client': 'ssh-10.0', 'cipher': c, 'mac': m,
                  'kex': 'curve25519-sha256', 'hostkey': 'ssh-ed25519',
                  'auth': 'ed25519', 'family': 4 + 2 * (i % 2), 'user': 'user',
@@ -190,7 +201,7 @@ def main():
     parts = sys.argv[3:] or ['wide', 'narrow', 'full']
     plan = Plan(top)
     for part in parts:
-        getattr(plan, part)()
+        plan.add(part)
     for i, batch in enumerate(plan.batches):
         name = 'batch-%02d-%s.json' % (i + 1, batch['part'])
         with open(os.path.join(directory, name), 'w', encoding='ascii') as f:
