@@ -18,6 +18,8 @@ namespace {
 
 constexpr milliseconds probe_wait(250);
 constexpr size_t max_asked = 32;
+// Less than what the standby waits longer: with_drift() in lease.hh.
+constexpr milliseconds lease_slack(5);
 
 void
 complain(const char *what, const Result<void> &r)
@@ -194,19 +196,25 @@ Daemon::save_epoch(uint64_t epoch)
 	}
 }
 
+// Time has passed since the action was made. The kernel counts from when it has
+// the lease: one that took long to get there would last that much longer.
 void
 Daemon::set_lease()
 {
-	// Time has passed since the action was made, and will until the kernel
-	// has it.
-	Duration left = role_.lease_left(BootClock::now());
-	if (left == Duration::max())
-		return;
-	if (left < milliseconds(1))
-		return complain("firewall", net_.lease(Duration::zero()));
-	complain("firewall", net_.lease(left));
-	if (role_.lease_left(BootClock::now()) == Duration::zero())
-		complain("firewall", net_.lease(Duration::zero()));
+	Time now, before;
+
+	do {
+		before = BootClock::now();
+		Duration left = role_.lease_left(before);
+		if (left == Duration::max())
+			return;
+		if (left < milliseconds(1))
+			left = Duration::zero();
+		complain("firewall", net_.lease(left));
+		if (left == Duration::zero())
+			return;
+		now = BootClock::now();
+	} while (now - before > lease_slack);
 }
 
 void

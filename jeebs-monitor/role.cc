@@ -387,7 +387,11 @@ Role::listening() const
 Actions
 Role::clients(ClientSign sign, Time now)
 {
-	if (sign == ClientSign::elsewhere) {
+	// A host that wants to serve finds dead ones' MACs in use. To one that
+	// served until now it says that somebody took over meanwhile.
+	if (sign == ClientSign::away && state_ != RoleState::primary_stalled)
+		return {};
+	if (sign != ClientSign::here) {
 		elsewhere_at_ = now;
 		here_at_ = Time{};
 	} else {

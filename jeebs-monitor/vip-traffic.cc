@@ -84,9 +84,12 @@ VipTrafficJudge::packet(int pkttype, uint16_t protocol, const MacAddr &sender,
 	}
 	if (is_vip(src))
 		return ClientSign::elsewhere;
-	// To another MAC it may go in vain.
-	if (is_vip(dst) && pkttype == PACKET_HOST)
+	if (!is_vip(dst))
+		return std::nullopt;
+	if (pkttype == PACKET_HOST)
 		return ClientSign::here;
+	if (pkttype == PACKET_OTHERHOST)
+		return ClientSign::away;
 	return std::nullopt;
 }
 

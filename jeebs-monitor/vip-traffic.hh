@@ -23,7 +23,8 @@ namespace jeebs {
 
 enum class ClientSign {
 	here,		// clients address a VIP to us, or nobody answers them
-	elsewhere	// another host speaks as a VIP
+	elsewhere,	// another host speaks as a VIP
+	away		// clients address a VIP to another MAC, perhaps in vain
 };
 
 // One received packet, pure: pkttype and protocol as in packet(7), bytes from

@@ -521,6 +521,31 @@ BOOST_AUTO_TEST_CASE(somebody_else_speaks_as_the_vip)
 	STATE(b, primary_protected);
 }
 
+// A mirroring switch shows that clients address the VIP to somebody else's MAC:
+// in vain, if that one is dead, but to a host that served it says that it has
+// been taken over from.
+BOOST_AUTO_TEST_CASE(clients_address_another_mac)
+{
+	clients = false;
+	neighbours = true;
+	protect();
+	cut_ab = cut_ba = true;
+	advance(1s);
+	STATE(b, primary_alone);
+	STATE(a, primary_stalled);
+	perform(a, a.role->clients(ClientSign::away, at(a)));
+	advance(2s);
+	BOOST_TEST(!a.role->serving());
+	BOOST_TEST(did(a, ActionKind::retire));
+	// It doesn't hinder a host that looks for who serves.
+	kill(b);
+	for (int i = 0; i < 20; i++) {
+		perform(a, a.role->clients(ClientSign::away, at(a)));
+		advance(500ms);
+	}
+	STATE(a, primary_alone);
+}
+
 BOOST_AUTO_TEST_CASE(a_standby_that_resigns)
 {
 	protect();

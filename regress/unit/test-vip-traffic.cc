@@ -54,7 +54,9 @@ BOOST_AUTO_TEST_CASE(packets)
 	auto to_vip = ip4(client4, vip4), from_vip = ip4(vip4, client4);
 	BOOST_CHECK(see(PACKET_HOST, ETH_P_IP, to_vip) == ClientSign::here);
 	// To another MAC: it may be a dead one's.
-	BOOST_CHECK(!see(PACKET_OTHERHOST, ETH_P_IP, to_vip));
+	BOOST_CHECK(see(PACKET_OTHERHOST, ETH_P_IP, to_vip) ==
+	    ClientSign::away);
+	BOOST_CHECK(!see(PACKET_BROADCAST, ETH_P_IP, to_vip));
 	BOOST_CHECK(see(PACKET_OTHERHOST, ETH_P_IP, from_vip) ==
 	    ClientSign::elsewhere);
 	BOOST_CHECK(!see(PACKET_OUTGOING, ETH_P_IP, from_vip));
