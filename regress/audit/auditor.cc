@@ -95,6 +95,10 @@ Auditor::event(size_t log, const Event &e)
 	case EventKind::vip:
 		vips_.insert(e.address);
 		break;
+	case EventKind::vips:
+		if (e.up)
+			begins_to_serve(log, e);
+		break;
 	case EventKind::void_all:
 		lose(log);
 		break;
@@ -196,11 +200,31 @@ Auditor::held(size_t log, const Event &e)
 	c.held_at = e.time;
 }
 
+void
+Auditor::begins_to_serve(size_t log, const Event &e)
+{
+	const Host &h = hosts_[log];
+
+	for (const Host &o : hosts_)
+		if (&o != &h && o.serving && o.serving_epoch >=
+		    h.serving_epoch)
+			findings_.add(Rule::epoch, e.time, h.name, fmt::format(
+			    "takes the VIPs in epoch {}, and {} serves in "
+			    "epoch {} since {}", h.serving_epoch, o.name,
+			    o.serving_epoch, to_text(o.serving_since)));
+}
+
 // Whatever the dead host had emitted must be among what goes on here.
 void
 Auditor::adopt(size_t log, const Event &e, Connection &c)
 {
 	summary_.adoptions++;
+	for (const auto &[epoch, host] : c.emitters)
+		if (host != log && epoch >= e.epoch)
+			findings_.add(Rule::epoch, e.time, c.flow.to_string(),
+			    fmt::format("adopted by {} in epoch {}, and {} "
+			    "had emitted for it in epoch {}", name(log),
+			    e.epoch, name(host), epoch));
 	if (c.content.end() > e.out)
 		findings_.add(Rule::commit, e.time, c.flow.to_string(),
 		    fmt::format("adopted by {} with the bytes up to {}, and {} "

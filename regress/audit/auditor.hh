@@ -44,6 +44,7 @@ private:
 	using Connections = std::vector<std::unique_ptr<Connection>>;
 
 	void session_event(size_t log, const Event &);
+	void begins_to_serve(size_t log, const Event &);
 	void held(size_t log, const Event &);
 	void adopt(size_t log, const Event &, Connection &);
 	void lose(size_t log);

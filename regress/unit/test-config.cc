@@ -223,6 +223,22 @@ BOOST_AUTO_TEST_CASE(fence_commands)
 	    "f.conf:1: fence: must be a list");
 }
 
+BOOST_AUTO_TEST_CASE(the_commit_log)
+{
+	auto c = parse_config(good, "f.conf");
+	BOOST_REQUIRE(c);
+	BOOST_TEST(c->commit_log.empty());
+	c = parse_config(std::string(good) + "[audit]\n"
+	    "commit-log = \"/var/log/commits\"\n", "f.conf");
+	BOOST_REQUIRE_MESSAGE(c, c.error().what);
+	BOOST_TEST(c->commit_log == "/var/log/commits");
+	auto bad = parse_config(std::string(good) + "[audit]\n"
+	    "commit-log = \"commits\"\n", "f.conf");
+	BOOST_REQUIRE(!bad);
+	BOOST_TEST(bad.error().what.ends_with("audit.commit-log: must be an "
+	    "absolute path"), bad.error().what);
+}
+
 BOOST_AUTO_TEST_CASE(syntax_errors_name_the_line)
 {
 	refused_at(with("preferred = true", "preferred ="),
