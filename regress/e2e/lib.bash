@@ -115,6 +115,17 @@ audit() {
 	sed 's/^/    /' "$scratch/audit.out"
 }
 
+# audit_finds RULE...: of a lab of mutants: the auditor says so, of each RULE.
+audit_finds() {
+	local rule
+	recording=
+	refuses "the auditor finds something" eval 'lab audit >"$scratch/audit.out"'
+	for rule; do
+		check "audit: $rule" grep -E "^audit: [0-9.]+ $rule: " "$scratch/audit.out"
+	done
+	sed 's/^/    /' "$scratch/audit.out"
+}
+
 # No service of alpha or beta ended by itself, which a failover would hide.
 no_service_crashed() {
 	local said
