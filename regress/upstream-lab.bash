@@ -93,11 +93,13 @@ lab_host_keys() {
 lab_suite() {
 	local edit=
 	case $1 in
+	cert-userkey) edit='s,source-address=10\.0\.0\.0/8,source-address=192.0.2.0/24,' ;;
 	cfgmatch | cfgmatchlisten)
 		note='its pipes as they are'
 		edit='s,Match Address 127\.0\.0\.1,Match Address 10.77.0.3,'
 		;;
-	proxy-connect) note='its pipes as they are' ;;
+	integrity) edit='s, sh \${OBJ}/sshd-log-wrapper, $TEST_SSH_SSHD_ENV&,' ;;
+	proxy-connect | hostkey-agent) note='its pipes as they are' ;;
 	key-options)
 		note='its pipes as they are'
 		edit='s,127\.0\.0\.1 ,10.77.0.3 ,; s,127\.0\.0\.0,10.0.0.0,'
@@ -113,7 +115,7 @@ lab_suite() {
 		echo "upstream-check: $1.sh is not what lab_suite edits" >&2
 		exit 2
 	fi
-	note+=${note:+', '}'addresses of the detour'
+	note+=${note:+', '}'edited for the detour'
 	suite=$work/suite.$1
 }
 

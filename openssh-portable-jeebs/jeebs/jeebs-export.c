@@ -488,8 +488,36 @@ npoll(void)
 }
 
 static void
+update(struct ssh *ssh)
+{
+	struct sshbuf *output = ssh_packet_get_output(ssh);
+	struct sshbuf *input = ssh_packet_get_input(ssh);
+	enum jeebs_record_type type;
+	int r;
+
+	/* Broken input is being discarded, and then the connection ends. */
+	if (!jeebs_packet_exportable(ssh))
+		return;
+	if (ex.phase == WAITING)
+		try_start(ssh);
+	if (ex.phase != PROTECTED)
+		return;
+	if (ex.in_read - sshbuf_len(input) != ex.in_recorded ||
+	    ex.out_written + sshbuf_len(output) != ex.out_recorded) {
+		type = ex.records >= CHECKPOINT_RECORDS ||
+		    ex.bytes >= CHECKPOINT_BYTES ?
+		    JEEBS_REC_CHECKPOINT : JEEBS_REC_PROGRESS;
+		jeebs_testing_kex(ssh, "reached");
+		if ((r = record(ssh, type, ex.out_recorded)) != 0)
+			give_up(r, "progress");
+	}
+	flush();
+}
+
+static void
 prepare_poll(struct ssh *ssh, struct pollfd *pfd)
 {
+	update(ssh);
 	pfd[0].fd = ex.mon_fd;
 	pfd[1].fd = ex.phase == PROTECTED ? ex.commit : ex.timer;
 	pfd[0].events = pfd[1].events = POLLIN;
@@ -517,33 +545,6 @@ after_poll(struct ssh *ssh, struct pollfd *pfd, int *ret)
 		woken = 1;
 	}
 	return woken && ssh_packet_have_data_to_write(ssh);
-}
-
-static void
-tick(struct ssh *ssh)
-{
-	struct sshbuf *output = ssh_packet_get_output(ssh);
-	struct sshbuf *input = ssh_packet_get_input(ssh);
-	enum jeebs_record_type type;
-	int r;
-
-	/* Broken input is being discarded, and then the connection ends. */
-	if (!jeebs_packet_exportable(ssh))
-		return;
-	if (ex.phase == WAITING)
-		try_start(ssh);
-	if (ex.phase != PROTECTED)
-		return;
-	if (ex.in_read - sshbuf_len(input) != ex.in_recorded ||
-	    ex.out_written + sshbuf_len(output) != ex.out_recorded) {
-		type = ex.records >= CHECKPOINT_RECORDS ||
-		    ex.bytes >= CHECKPOINT_BYTES ?
-		    JEEBS_REC_CHECKPOINT : JEEBS_REC_PROGRESS;
-		jeebs_testing_kex(ssh, "reached");
-		if ((r = record(ssh, type, ex.out_recorded)) != 0)
-			give_up(r, "progress");
-	}
-	flush();
 }
 
 /* Waits a bounded time until the standby holds all, and sends it. */
@@ -635,7 +636,6 @@ const struct jeebs_hooks jeebs_session_hooks = {
 	.npoll = npoll,
 	.prepare_poll = prepare_poll,
 	.after_poll = after_poll,
-	.tick = tick,
 	.resume = resume,
 	.set_fds = jeebs_channel_set_fds,
 	.exec = jeebs_session_exec,

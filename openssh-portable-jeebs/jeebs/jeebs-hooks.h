@@ -28,7 +28,6 @@ struct jeebs_hooks {
 	u_int	(*npoll)(void);
 	void	(*prepare_poll)(struct ssh *, struct pollfd *);
 	int	(*after_poll)(struct ssh *, struct pollfd *, int *);
-	void	(*tick)(struct ssh *);
 	void	(*resume)(struct ssh *);
 	/* channels and sessions */
 	int	(*set_fds)(struct ssh *, struct Channel *);
@@ -100,6 +99,10 @@ jeebs_npoll(void)
 	return jeebs_hooks != NULL ? jeebs_hooks->npoll() : 0;
 }
 
+/*
+ * The last that happens before the loop waits: the state is consistent, and
+ * what was to be sent is in the output, also what a timeout made.
+ */
 static inline void
 jeebs_prepare_poll(struct ssh *ssh, struct pollfd *pfd)
 {
@@ -117,14 +120,6 @@ jeebs_after_poll(struct ssh *ssh, struct pollfd *pfd, int *ret)
 {
 	return jeebs_hooks != NULL ?
 	    jeebs_hooks->after_poll(ssh, pfd, ret) : 0;
-}
-
-/* One turn of the loop is over and the state is consistent. */
-static inline void
-jeebs_tick(struct ssh *ssh)
-{
-	if (jeebs_hooks != NULL)
-		jeebs_hooks->tick(ssh);
 }
 
 /* The loop is about to start. */

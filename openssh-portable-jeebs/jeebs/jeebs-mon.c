@@ -256,12 +256,18 @@ connect_jeebsd(void)
 	mon.jeebsd = fd;
 }
 
+static void
+close_jeebsd(void)
+{
+	close(mon.jeebsd);
+	mon.jeebsd = -1;
+}
+
 /* What PA was told before stays in force until jeebsd says otherwise. */
 static void
 lost_jeebsd(void)
 {
-	close(mon.jeebsd);
-	mon.jeebsd = -1;
+	close_jeebsd();
 	logit("jeebs: lost jeebsd; trying to reach it again");
 }
 
@@ -413,9 +419,15 @@ offer(struct ssh *ssh, struct sshbuf *m, const int *fds, int nfds)
 	    signer_ctx, record, session_key)) != 0)
 		goto out;
 	what = "hand over";
-	if ((r = send_root(record)) != 0 ||
-	    (r = send_attach(session_key, root, fds, nfds)) != 0)
+	if ((r = send_root(record)) != 0)
 		goto out;
+	if ((r = send_attach(session_key, root, fds, nfds)) != 0) {
+		/* PA has just ended, and with the channel so does the session */
+		debug_fr(r, "%s", what);
+		close_jeebsd();
+		r = 0;
+		goto out;
+	}
 	debug("jeebs: offered protection by %s, epoch %llu", pub.host,
 	    (unsigned long long)epoch);
  out:

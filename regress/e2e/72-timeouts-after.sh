@@ -61,4 +61,23 @@ check "it sees the end of its connection" pty frozen 'wait 10000'
 is "its exit status" "$(jq .status <<<"$pty_answer")" 255
 check "the busy one goes on" shell_answers busy 5000
 no_login_on_survivor
+lab_down
+
+# A channel that timed out is closed by sshd at once; the client, which was
+# stopped meanwhile, answers that when its host is another one.
+unset dropped
+lab_up --set 'sshd.ChannelTimeout=session:shell=1s'
+master late vip
+over late -tt vip <&8 >"$scratch/late.out" 2>&1 &
+check "late: the shell is there" within 10 grep -aq '\$ ' "$scratch/late.out"
+stopped=$(lab exec client -- pgrep -fx "ssh .* $scratch/late.ctl vip" | head -n 1)
+lab exec client -- kill -STOP "$stopped"
+check "late: the shell is closed" within 10 eval \
+	'! lab exec alpha -- pgrep -u "$USER_NAME" -x bash >/dev/null'
+adoptable 1
+crash_serving
+check "$survivor serves" within 10 eval '[[ $(serving) == "$survivor" ]]'
+lab exec client -- kill -CONT "$stopped"
+is "late: the connection goes on" "$(status_of late vip true)" 0
+no_login_on_survivor
 done_testing
