@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "jeebs-testing.h"
+
 namespace jeebs {
 
 void
@@ -74,6 +76,14 @@ Role::heard_serving(bool restarted, Time now, Actions &out)
 		if (p.epoch < epoch_ || (p.epoch == epoch_ &&
 		    (!is_primary(p.state) || !peer_wins())))
 			return;
+		if (jeebs_testing("epoch-ignored")) {
+			if (state_ == RoleState::primary_alone)
+				return;
+			enter(RoleState::primary_alone, "a newer epoch", out);
+			out.push_back({ActionKind::serve_alone, epoch_, {},
+			    "a newer epoch"});
+			return;
+		}
 		std::string why = p.epoch > epoch_ ?
 		    fmt::format("{} serves with the newer epoch {}",
 		    peer_name_, p.epoch) :

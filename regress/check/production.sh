@@ -39,7 +39,9 @@ done
 
 [ -x "$build/testing/openssh/sshd-session" ] ||
     { echo "build/testing is missing: make testing" >&2; exit 1; }
-found=$(has "$build/testing/openssh/sshd-session"; has "$build/testing/monitor/jeebsd")
+found=$(for f in openssh/sshd-session openssh/sshd-adopt monitor/jeebsd; do
+	has "$build/testing/$f"
+done)
 for n in "${names[@]}"; do
 	grep -qxF -e "$n" <<< "$found" ||
 	    { echo "$n is in no program of make testing" >&2; rc=1; }
