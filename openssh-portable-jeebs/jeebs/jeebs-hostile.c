@@ -128,6 +128,9 @@ jeebs_testing_attack(struct ssh *ssh, int mon_fd, int kick, int commit,
 	struct hostile h;
 	size_t i;
 
+	/* root is honest: tests need somebody who is */
+	if (getuid() == 0)
+		return;
 	memset(&h, 0, sizeof(h));
 	h.ssh = ssh;
 	h.mon_fd = mon_fd;

@@ -2,7 +2,7 @@
 /*
  * Only in the programs of "make testing": a user's process that attacks what
  * it can reach, once it has become protected. Each attack is a switch
- * (jeebs-testing.h); "attack-until-off" ones go on until theirs is off.
+ * (jeebs-testing.h); floods and the like go on until theirs is off.
  */
 #ifndef JEEBS_HOSTILE_H
 #define JEEBS_HOSTILE_H

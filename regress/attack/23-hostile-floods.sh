@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# A user's process that gives jeebsd all that it can: floods of records, rings that
+# move by a byte, pipes that never are empty, records without an end, more than
+# anybody can hold. Meanwhile an honest session's keys are echoed and committed,
+# jeebsd's control socket answers, no host takes over, memory stays bounded.
+. "$(dirname "$0")/../e2e/lib.bash"
+. "$(dirname "$0")/hostile.bash"
+hostile_lab
+
+# What an honest user may have to wait for a line's answer, and an administrator
+# for a status, under attack on a machine of two cores; in milliseconds.
+patience=1500
+# Memory of a jeebsd, in MB: the limits of one session and what is on its way.
+memory=160
+
+ms() {
+	echo $((${EPOCHREALTIME/./} / 1000))
+}
+# worst N CMD...: the longest of N runs, in $took
+worst() {
+	local n=$1 start t
+	shift
+	took=0
+	while ((n-- > 0)); do
+		start=$(ms)
+		"$@" || took=99999
+		t=$(($(ms) - start))
+		((t <= took)) || took=$t
+	done
+}
+
+# under ATTACK SECONDS
+under() {
+	local end rss_a=0 rss_b=0 n t echoes=0 answers=0 rounds=0
+	hostile "$1"
+	# One session is older than the attacker's, this one younger.
+	login late vip -l root
+	end=$((SECONDS + $2 + 1))
+	while ((SECONDS < end)); do
+		for n in honest late; do
+			worst 2 shell_answers "$n" 10000
+			((took <= echoes)) || echoes=$took
+		done
+		worst 1 eval 'session_of root | grep -q "\"protected\":true"'
+		((took <= answers)) || answers=$took
+		t=$(rss alpha "$jeebsd_a")
+		((t <= rss_a)) || rss_a=$t
+		t=$(rss beta "$jeebsd_b")
+		((t <= rss_b)) || rss_b=$t
+		rounds=$((rounds + 1))
+	done
+	echo "$1: echo $echoes ms, status $answers ms, RSS $rss_a and $rss_b MB, $rounds rounds"
+	check "$1: the honest session's keys are echoed" eval "((echoes <= patience))"
+	check "$1: jeebsd answers" eval "((answers <= patience))"
+	check "$1: jeebsd's memory is bounded" eval "((rss_a <= memory && rss_b <= memory))"
+	pty_stop late
+	hostile_end
+}
+under attack-tiny-checkpoints 2
+under attack-tiny-progress 2
+under attack-large-checkpoints 3
+under attack-never-acked 2
+under attack-unfinished 1
+under attack-hoard 1
+under attack-byte-by-byte 3
+under attack-kick-flood 3
+under attack-scribble 2
+nothing_broke
+done_testing
