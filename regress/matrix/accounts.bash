@@ -41,6 +41,7 @@ server_config() {
 		TrustedUserCAKeys $keys/ca.pub
 		MaxStartups 100
 		PerSourcePenalties no
+		ModuliFile /etc/ssh/moduli
 		Match User root,m-key,m-restricted,r-restricted,m-cert,r-cert
 		AuthenticationMethods publickey
 	END

@@ -55,8 +55,8 @@ def head(parts):
           "clients that don't let one\nchoose; pairs of these suites with the other "
           "factors. Full: every cipher with every\nMAC.\n")
     print('Each combination is a session through two power cuts, A to B to A. '
-          'Before the\nfirst and after each: 270 kB from the shell and 40 kB to '
-          'it compared byte by\nbyte with a rekey among them, a PAM session on '
+          'Before the\nfirst and after each: 60 or 130 kB from the shell and 40 kB '
+          'to it compared byte by\nbyte with a rekey among them, a PAM session on '
           'the host that serves; at each cut\na running counter without a hole '
           'up to the notice of the new shell; at the end\nthe exit status. '
           'Sessions run at once, in batches, each batch in a lab of its own,\n'
