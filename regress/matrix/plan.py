@@ -72,7 +72,7 @@ class Plan:
         number = 1 + sum(b['part'] == part for b in self.batches)
         # Every other server asks for new keys often.
         if number % 2 == 0 or part == 'narrow':
-            server['RekeyLimit'] = '128K'
+            server['RekeyLimit'] = '48K'
         for i, row in enumerate(rows):
             row['id'] = '%s-%02d-%02d' % (part, number, i)
             row['rekey'] = 'server' if 'RekeyLimit' in server else 'client'

@@ -15,8 +15,8 @@ import tty
 
 import clients
 
-# Lines of seq: some more than clients.REKEY_BYTES. A server with a small
-# RekeyLimit wants new keys for almost every packet of 32 kB.
+# Lines of seq: some more than clients.REKEY_BYTES, or than the server's
+# RekeyLimit in plan.py. With that it wants new keys for each packet of 32 kB.
 LINES = {'client': 24000, 'server': 12000}
 UPLOAD = 40         # lines of 1000 bytes
 
