@@ -129,7 +129,7 @@ audit_finds() {
 # No service of alpha or beta ended by itself, which a failover would hide.
 no_service_crashed() {
 	local said
-	said=$(grep -hE ' ended with status (13[1-689]|14[0-9]|15[0-9])$' \
+	said=$(grep -shE ' ended with status (13[1-689]|14[0-9]|15[0-9])$' \
 		"${JEEBS_LAB_DIR:-/run/jeebs-lab}/$JEEBS_LAB"/hosts/{alpha,beta}/log/*.log || :)
 	[[ -z $said ]] || fail "a service crashed: $said"
 }
