@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * sshd-adopt, the supervisor: holds the recovery keys, verifies and opens
- * root records, and forks one worker per session. Nothing that is parsed here
- * was written by a user's process.
+ * root records, and hands each session to a worker. Nothing that is parsed
+ * here was written by a user's process.
  */
 #include "includes.h"
 
@@ -26,7 +26,6 @@
 #include "hostfile.h"
 #include "auth.h"
 #include "authfd.h"
-#include "digest.h"
 #include "log.h"
 #include "misc.h"
 #include "servconf.h"
@@ -36,33 +35,26 @@
 #include "xmalloc.h"
 #include "jeebs/jeebs-adopt.h"
 #include "jeebs/jeebs-msg.h"
+#include "jeebs/jeebs-once.h"
 #include "jeebs/jeebs-root.h"
 #include "jeebs/jeebs-session.h"
+#include "jeebs/jeebs-worker.h"
 
 #define ADOPT_SOCKET	"adopt.sock"
 #define MAX_CLIENTS	4
 #define ROTATE_SECONDS	(60 * 60)
 #define RETRY_SECONDS	1	/* without a socket or a key */
 #define ROTATE_RETRY	60	/* the key that is in use goes on meanwhile */
+#define SPARE_MS	100	/* of quiet before a worker is started ahead */
 
 extern ServerOptions options;
 extern int auth_sock;
 
 struct jeebs_job *jeebs_job;
 
-/* A root record that was opened, in its epoch, for the session of this id. */
-struct adopted {
-	u_char record_id[JEEBS_ID_LEN];
-	u_char session[SSH_DIGEST_MAX_LENGTH];
-	uint64_t epoch;
-};
-
-/* A recovery key and what was adopted since it was made. */
 struct generation {
 	struct jeebs_recovery *key;
 	struct sshbuf *blob;
-	struct adopted *adopted;
-	size_t nadopted;
 };
 
 static struct {
@@ -71,6 +63,7 @@ static struct {
 	int client[MAX_CLIENTS];
 	uid_t owner;		/* of the directory: whom jeebsd runs as */
 	struct generation now, before;
+	struct jeebs_once *once;
 	uint64_t epoch;		/* the newest of all that was adopted */
 	time_t rotate_at;
 } ad = { .lifeline = -1, .listener = -1 };
@@ -96,7 +89,6 @@ generation_clear(struct generation *g)
 {
 	jeebs_recovery_free(g->key);
 	sshbuf_free(g->blob);
-	freezero(g->adopted, g->nadopted * sizeof(*g->adopted));
 	memset(g, 0, sizeof(*g));
 }
 
@@ -294,47 +286,12 @@ read_root(int fd, struct sshbuf *rec)
 	return 0;
 }
 
-/* Was a record with this id opened before? */
-static int
-record_used(const struct generation *g, const u_char *id)
-{
-	size_t i;
-
-	for (i = 0; i < g->nadopted; i++) {
-		if (memcmp(g->adopted[i].record_id, id, JEEBS_ID_LEN) == 0)
-			return 1;
-	}
-	return 0;
-}
-
-/*
- * Was the session adopted from a record of this epoch or a newer one? Then it
- * has gone on since, and this is what it was.
- */
-static int
-session_used(const struct generation *g, const struct adopted *a)
-{
-	size_t i;
-
-	for (i = 0; i < g->nadopted; i++) {
-		if (g->adopted[i].epoch >= a->epoch &&
-		    memcmp(g->adopted[i].session, a->session,
-		    sizeof(a->session)) == 0)
-			return 1;
-	}
-	return 0;
-}
-
-/*
- * Verifies and opens the root record, once. That is remembered with the newest
- * key: while that or the one before lives, records of now can be opened.
- */
+/* Verifies and opens the root record, once. */
 static int
 open_root(struct jeebs_job *job, const char **why)
 {
 	struct generation *g;
 	struct jeebs_envelope env;
-	struct adopted a;
 	struct sshbuf *rec;
 	u_char keyid[JEEBS_ID_LEN];
 	int r;
@@ -356,36 +313,21 @@ open_root(struct jeebs_job *job, const char **why)
 		g = &ad.before;
 	else
 		goto out;
-	*why = "adopted before";
-	r = SSH_ERR_INVALID_ARGUMENT;
-	if (record_used(&ad.now, env.record_id) ||
-	    record_used(&ad.before, env.record_id))
-		goto out;
 	*why = "older epoch than what was adopted before";
+	r = SSH_ERR_INVALID_ARGUMENT;
 	if (env.epoch < ad.epoch)
 		goto out;
 	*why = "root record";
 	if ((r = jeebs_root_open(sshbuf_ptr(rec), sshbuf_len(rec), g->key,
 	    &job->root, job->session_key)) != 0)
 		goto out;
-	memset(&a, 0, sizeof(a));
-	memcpy(a.record_id, env.record_id, sizeof(a.record_id));
-	a.epoch = env.epoch;
-	if ((r = ssh_digest_buffer(SSH_DIGEST_SHA256, job->root->session_id,
-	    a.session, sizeof(a.session))) != 0)
+	*why = "session adopted before, in this epoch or a later one";
+	if ((r = jeebs_once_claim(ad.once, job->root->session_id,
+	    env.epoch)) != 0)
 		goto out;
-	*why = "session was adopted in this epoch before";
-	r = SSH_ERR_INVALID_ARGUMENT;
-	if (session_used(&ad.now, &a) || session_used(&ad.before, &a))
-		goto out;
-	r = 0;
-	g = &ad.now;
-	g->adopted = xrecallocarray(g->adopted, g->nadopted, g->nadopted + 1,
-	    sizeof(*g->adopted));
-	g->adopted[g->nadopted++] = a;
-	ad.epoch = a.epoch;
+	ad.epoch = env.epoch;
 	*why = "root record has expired";
-	if (job->root->not_after < (uint64_t)time(NULL))
+	if (job->root->not_after <= (uint64_t)time(NULL))
 		r = SSH_ERR_KEY_REVOKED;
  out:
 	sshbuf_free(rec);
@@ -421,34 +363,14 @@ open_agent(void)
 		error_r(r, "HostKeyAgent %s", options.host_key_agent);
 }
 
-/* In a new worker: drops what is the supervisor's. */
 static void
-become_worker(struct jeebs_job *job)
-{
-	int i;
-
-	open_agent();
-	close(ad.lifeline);
-	close(ad.listener);
-	for (i = 0; i < MAX_CLIENTS; i++) {
-		if (ad.client[i] != -1)
-			close(ad.client[i]);
-	}
-	if (setsid() == -1)
-		error("setsid: %s", strerror(errno));
-	ssh_signal(SIGCHLD, SIG_DFL);
-	jeebs_job = job;
-}
-
-/* Returns 1 in the worker. */
-static int
 adopt(struct sshbuf *m, int *fds, int nfds)
 {
 	struct jeebs_job *job;
 	char reason[JEEBS_MAX_REASON];
-	const char *why = NULL;
+	const char *why = "worker";
 	uint64_t number;
-	pid_t pid;
+	size_t fromlen, tolen;
 	int r;
 
 	job = xcalloc(1, sizeof(*job));
@@ -461,35 +383,28 @@ adopt(struct sshbuf *m, int *fds, int nfds)
 	}
 	if ((r = sshbuf_get_u64(m, &number)) != 0 ||
 	    (r = sshbuf_get_u64(m, &job->acked)) != 0 ||
-	    (r = sshbuf_get_cstring(m, &job->from, NULL)) != 0 ||
-	    (r = sshbuf_get_cstring(m, &job->to, NULL)) != 0 ||
+	    (r = sshbuf_get_cstring(m, &job->from, &fromlen)) != 0 ||
+	    (r = sshbuf_get_cstring(m, &job->to, &tolen)) != 0 ||
 	    (r = sshbuf_get_u64(m, &job->when)) != 0 ||
-	    sshbuf_len(m) != 0 || nfds != 3) {
+	    sshbuf_len(m) != 0 || nfds != 3 || fromlen > JEEBS_MAX_NAME ||
+	    tolen > JEEBS_MAX_NAME) {
 		error_f("malformed request");
 		job_free(job);
-		return 0;
+		return;
 	}
-	if ((r = open_root(job, &why)) != 0) {
+	if ((r = open_root(job, &why)) != 0 ||
+	    (r = jeebs_worker_give(job)) != 0) {
 		snprintf(reason, sizeof(reason), "%s: %s", why, ssh_err(r));
 		jeebs_job_failed(job->sock, reason);
-		job_free(job);
-		return 0;
-	}
-	if ((pid = fork()) == -1) {
-		jeebs_job_failed(job->sock, strerror(errno));
-	} else if (pid == 0) {
-		become_worker(job);
-		return 1;
 	}
 	job_free(job);
-	return 0;
 }
 
-static int
+static void
 serve_client(int i)
 {
 	struct sshbuf *m;
-	int fds[JEEBS_MAX_FDS], nfds = 0, j, r, worker = 0;
+	int fds[JEEBS_MAX_FDS], nfds = 0, j, r;
 	u_char type;
 
 	if ((m = sshbuf_new()) == NULL)
@@ -504,31 +419,21 @@ serve_client(int i)
 		error_f("unexpected message");
 		drop_client(i);
 	} else
-		worker = adopt(m, fds, nfds);
+		adopt(m, fds, nfds);
 	for (j = 0; j < nfds; j++) {
 		if (fds[j] != -1)
 			close(fds[j]);
 	}
 	sshbuf_free(m);
-	return worker;
 }
 
-/*
- * Serves jeebsd until sshd is gone. Returns in workers only, with the
- * connection that the worker is to adopt.
- */
-int
-jeebs_adopt_serve(int *lifeline)
+/* Serves jeebsd until sshd is gone. */
+static void
+supervise(void)
 {
 	struct pollfd pfd[2 + MAX_CLIENTS];
-	int i, timeout;
+	int i, n, timeout, spares = 1;
 
-	if (*lifeline == -1)
-		fatal("sshd-adopt must be started by sshd");
-	ad.lifeline = *lifeline;
-	*lifeline = -1;
-	for (i = 0; i < MAX_CLIENTS; i++)
-		ad.client[i] = -1;
 	setproctitle("[adopt]");
 	ssh_signal(SIGCHLD, SIG_IGN);
 	for (;;) {
@@ -546,21 +451,51 @@ jeebs_adopt_serve(int *lifeline)
 			pfd[2 + i].fd = ad.client[i];
 		for (i = 0; i < 2 + MAX_CLIENTS; i++)
 			pfd[i].events = POLLIN;
-		timeout = ad.listener == -1 ? RETRY_SECONDS :
-		    MAXIMUM((int)(ad.rotate_at - monotime()), 1);
-		if (poll(pfd, 2 + MAX_CLIENTS, timeout * 1000) == -1) {
+		timeout = 1000 * (ad.listener == -1 ? RETRY_SECONDS :
+		    MAXIMUM((int)(ad.rotate_at - monotime()), 1));
+		if (spares > 0)
+			timeout = MINIMUM(timeout, SPARE_MS);
+		if ((n = poll(pfd, 2 + MAX_CLIENTS, timeout)) == -1) {
 			if (errno == EINTR || errno == EAGAIN)
 				continue;
 			fatal_f("poll: %s", strerror(errno));
 		}
+		/* Nothing to do: get ready for a burst. */
+		spares = n == 0 ? jeebs_worker_spare() : 1;
 		if (pfd[0].revents != 0)
 			exit(0);
 		if (pfd[1].revents != 0)
 			accept_client();
 		for (i = 0; i < MAX_CLIENTS; i++) {
 			if (pfd[2 + i].revents != 0 &&
-			    pfd[2 + i].fd == ad.client[i] && serve_client(i))
-				return jeebs_job->tcp;
+			    pfd[2 + i].fd == ad.client[i])
+				serve_client(i);
 		}
 	}
+}
+
+int
+jeebs_adopt_serve(char **argv, int *lifeline)
+{
+	int i;
+
+	if (jeebs_is_worker()) {
+		close(*lifeline);
+		*lifeline = -1;
+		setproctitle("[adopt spare]");
+		jeebs_job = jeebs_worker_wait();
+		open_agent();
+		return jeebs_job->tcp;
+	}
+	if (*lifeline == -1)
+		fatal("sshd-adopt must be started by sshd");
+	ad.lifeline = *lifeline;
+	for (i = 0; i < MAX_CLIENTS; i++)
+		ad.client[i] = -1;
+	if ((ad.once = jeebs_once_new()) == NULL)
+		fatal_f("out of memory");
+	jeebs_workers_init(argv);
+	supervise();
+	/* NOTREACHED */
+	return -1;
 }

@@ -195,6 +195,36 @@ get_body(struct sshbuf *b, struct jeebs_root *root)
 	return root_check(root);
 }
 
+int
+jeebs_root_put(struct sshbuf *b, const struct jeebs_root *root)
+{
+	int r;
+
+	if ((r = sshbuf_put(b, root->record_id, JEEBS_ID_LEN)) != 0 ||
+	    (r = sshbuf_put_u64(b, root->epoch)) != 0)
+		return r;
+	return put_body(b, root);
+}
+
+int
+jeebs_root_get(struct sshbuf *b, struct jeebs_root **rootp)
+{
+	struct jeebs_root *root;
+	int r;
+
+	*rootp = NULL;
+	if ((root = jeebs_root_new()) == NULL)
+		return SSH_ERR_ALLOC_FAIL;
+	if ((r = sshbuf_get(b, root->record_id, JEEBS_ID_LEN)) != 0 ||
+	    (r = sshbuf_get_u64(b, &root->epoch)) != 0 ||
+	    (r = get_body(b, root)) != 0) {
+		jeebs_root_free(root);
+		return r;
+	}
+	*rootp = root;
+	return 0;
+}
+
 /*
  * K = KEM to the recovery key with the encoded envelope as info; subkeys for
  * the root record and for the session's chain.

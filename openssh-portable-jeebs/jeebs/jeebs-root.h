@@ -48,6 +48,13 @@ struct jeebs_root *jeebs_root_new(void);
 void	jeebs_root_free(struct jeebs_root *);
 
 /*
+ * The opened record in clear, for another process of the same sshd-adopt.
+ * get takes all of its input and is as strict as jeebs_root_open().
+ */
+int	jeebs_root_put(struct sshbuf *, const struct jeebs_root *);
+int	jeebs_root_get(struct sshbuf *, struct jeebs_root **);
+
+/*
  * Appends a whole root record to out: fresh KEM to the recovery key, sealed,
  * signed (hostkey and signer as in jeebs_recovery_blob). session_key is the
  * subkey for the chain that follows.

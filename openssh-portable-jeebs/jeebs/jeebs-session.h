@@ -55,9 +55,10 @@ void	jeebs_monitor_set_keystate(struct sshbuf *);
 
 /*
  * sshd-adopt only, in the places where sshd-session accepts, authenticates
- * and gets its keys: jeebs-adopt.c, jeebs-revive.c
+ * and gets its keys: jeebs-adopt.c, jeebs-revive.c. serve takes what the
+ * process was started with and returns the connection, in workers only.
  */
-int	jeebs_adopt_serve(int *lifeline);
+int	jeebs_adopt_serve(char **argv, int *lifeline);
 struct Authctxt *jeebs_adopt_authctxt(struct ssh *, struct monitor **);
 void	jeebs_adopt_keystate(struct ssh *);
 void	jeebs_revive(struct ssh *);

@@ -157,7 +157,13 @@ enum jeebs_msg {
 	/* MON -> PA, private socketpair */
 	JEEBS_MSG_ATTACH = 96,	/* string key (32), string record id,
 				 * uint64 epoch + ring memfd, kick, commit */
-	JEEBS_MSG_UNATTACH	/* no fields: go on unprotected */
+	JEEBS_MSG_UNATTACH,	/* no fields: go on unprotected */
+
+	/* sshd-adopt: supervisor -> worker, private socketpair */
+	JEEBS_MSG_JOB = 128	/* uint64 acked offset, string host that died,
+				 * string this host, uint64 time of failure,
+				 * string session key, string root in clear
+				 * + TCP socket, memfd, job socket */
 };
 
 /*

@@ -9,7 +9,8 @@ JEEBS_SESSION_OBJS=	sshsig.o jeebs/jeebs-seal.o jeebs/jeebs-root.o \
 	jeebs/jeebs-tcp.o jeebs/jeebs-export.o \
 	jeebs/jeebs-mon.o
 
-JEEBS_ADOPT_OBJS=	jeebs/jeebs-adopt.o jeebs/jeebs-revive.o
+JEEBS_ADOPT_OBJS=	jeebs/jeebs-adopt.o jeebs/jeebs-once.o \
+	jeebs/jeebs-worker.o jeebs/jeebs-revive.o
 
 # In the programs of "make testing" only: testing.mk. The user's process that
 # turns hostile is in those that have one.
