@@ -335,15 +335,19 @@ jeebs_adopt_keystate(struct ssh *ssh)
 static int
 import_channel(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
 {
+	return jeebs_channel_import(ssh, id, body);
+}
+
+static int
+revive_channel(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
+{
 	struct sshbuf *s;
 	int r;
 
-	if ((r = jeebs_channel_import(ssh, id, body)) != 0)
-		return r;
 	s = jeebs_state_get(rv.state, JEEBS_TAG_SESSION, id);
 	if (s != NULL && (r = jeebs_session_import(ssh, id, s, ctx)) != 0)
 		error_r(r, "channel %u: session is closed", id);
-	return jeebs_channel_revived(ssh);
+	return jeebs_channel_revived(ssh, id);
 }
 
 /* Bytes that the client may not have go first. */
@@ -419,8 +423,12 @@ jeebs_revive(struct ssh *ssh)
 	notice.when = jeebs_job->when;
 	import_transport(ssh);
 	if ((r = jeebs_state_each(rv.state, JEEBS_TAG_CHANNEL,
-	    import_channel, ssh, &notice)) != 0)
+	    import_channel, ssh, NULL)) != 0)
 		fail("channels: %s", ssh_err(r));
-	forget_records();
 	wait_for_go();
+	/* What is started from here on is started once. */
+	if ((r = jeebs_state_each(rv.state, JEEBS_TAG_CHANNEL,
+	    revive_channel, ssh, &notice)) != 0)
+		fatal_r(r, "channels");
+	forget_records();
 }

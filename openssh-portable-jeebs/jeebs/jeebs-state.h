@@ -22,7 +22,7 @@ struct Session;
 
 /* What the user is told about a takeover. */
 struct jeebs_notice {
-	const char *from, *to;	/* host names */
+	const char *from, *to;	/* host names, not trusted to be printable */
 	uint64_t when;		/* unix seconds */
 };
 
@@ -85,7 +85,8 @@ void	jeebs_kex_expect_newkeys(struct ssh *);
 /* channels.c */
 int	jeebs_channels_export(struct ssh *, struct jeebs_state *);
 int	jeebs_channel_import(struct ssh *, uint32_t id, struct sshbuf *);
-int	jeebs_channel_revived(struct ssh *);
+int	jeebs_channel_revived(struct ssh *, uint32_t id);
+int	jeebs_channel_lost(struct ssh *, uint32_t id, const char *message);
 int	jeebs_channel_set_fds(struct ssh *, struct Channel *);
 /* session.c */
 int	jeebs_sessions_export(struct ssh *, struct jeebs_state *);

@@ -81,7 +81,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	case 0:
 		if (jeebs_channel_import(s, data[1], in) == 0)
 			MUST(sshbuf_len(in) == 0);
-		(void)jeebs_channel_revived(s);
+		(void)jeebs_channel_revived(s, data[1]);
 		break;
 	case 1:
 		if (jeebs_packet_set_counters(s, in) == 0)
