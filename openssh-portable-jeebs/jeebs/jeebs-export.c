@@ -547,14 +547,40 @@ after_poll(struct ssh *ssh, struct pollfd *pfd, int *ret)
 	return woken && ssh_packet_have_data_to_write(ssh);
 }
 
-/* Waits a bounded time until the standby holds all, and sends it. */
+/* Sleeps until there may be more to do for closing(). */
+static int
+closing_wait(struct ssh *ssh, const struct timespec *left, int may_send)
+{
+	struct pollfd pfd[2];
+	uint64_t n;
+
+	pfd[0].fd = ex.mon_fd;
+	pfd[0].events = POLLIN;
+	if (may_send) {
+		pfd[1].fd = ex.sock;
+		pfd[1].events = POLLOUT;
+	} else {
+		pfd[1].fd = ex.phase == PROTECTED ? ex.commit : ex.timer;
+		pfd[1].events = POLLIN;
+	}
+	pfd[0].revents = pfd[1].revents = 0;
+	if (ppoll(pfd, 2, left, NULL) == -1 && errno != EINTR)
+		return -1;
+	if ((pfd[1].revents & POLLIN) != 0 &&
+	    read(pfd[1].fd, &n, sizeof(n)) == -1 && errno != EAGAIN)
+		return -1;
+	return pfd[0].revents != 0;
+}
+
+/*
+ * Waits a bounded time until the standby holds all, or until MON says that
+ * there is none any more, and sends it.
+ */
 static void
 closing(struct ssh *ssh)
 {
 	struct sshbuf *output = ssh_packet_get_output(ssh);
 	struct timespec deadline, now, left;
-	struct pollfd pfd;
-	uint64_t n;
 	int r, ended = 0;
 
 	if (ex.phase == OFF || !ex.gated)
@@ -562,38 +588,36 @@ closing(struct ssh *ssh)
 	if (clock_gettime(CLOCK_MONOTONIC, &deadline) == -1)
 		return;
 	deadline.tv_sec += CLOSING_MS / 1000;
-	while (!ended || sshbuf_len(output) != 0) {
+	for (;;) {
 		if (ex.phase == WAITING)
 			try_start(ssh);
-		if (ex.phase == OFF)
-			return;
 		if (ex.phase == PROTECTED && !ended) {
 			if (record(ssh, JEEBS_REC_END, ex.out_recorded) != 0)
 				break;
 			ended = 1;
-			continue;
 		}
 		flush();
 		if (may_write(ssh, sshbuf_len(output)) != 0 &&
-		    (r = ssh_packet_write_poll(ssh)) != 0)
+		    ssh_packet_write_poll(ssh) != 0)
 			break;
-		if (clock_gettime(CLOCK_MONOTONIC, &now) == -1 ||
-		    timespeccmp(&now, &deadline, >=))
+		if (sshbuf_len(output) == 0 && (ended || ex.phase == OFF))
 			break;
-		timespecsub(&deadline, &now, &left);
-		if (may_write(ssh, sshbuf_len(output)) != 0) {
-			pfd.fd = ex.sock;
-			pfd.events = POLLOUT;
-		} else {
-			pfd.fd = ex.phase == PROTECTED ? ex.commit : ex.timer;
-			pfd.events = POLLIN;
+		if (clock_gettime(CLOCK_MONOTONIC, &now) == -1)
+			break;
+		if (timespeccmp(&now, &deadline, >=)) {
+			logit("jeebs: the standby doesn't answer: the last "
+			    "%zu bytes were not sent", sshbuf_len(output));
+			break;
 		}
-		pfd.revents = 0;
-		if (ppoll(&pfd, 1, &left, NULL) == -1 && errno != EINTR)
+		timespecsub(&deadline, &now, &left);
+		if ((r = closing_wait(ssh, &left, may_write(ssh,
+		    sshbuf_len(output)) != 0)) == -1)
 			break;
-		if ((pfd.revents & POLLIN) != 0 &&
-		    read(pfd.fd, &n, sizeof(n)) == -1 && errno != EAGAIN)
-			break;
+		if (r == 1) {
+			/* a new incarnation needs an end of its own */
+			from_monitor(ssh);
+			ended = 0;
+		}
 	}
 	detach();
 	/* What was not committed is never sent. */

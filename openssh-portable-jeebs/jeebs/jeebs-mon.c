@@ -13,6 +13,7 @@
 #include <sys/un.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <signal.h>
@@ -23,7 +24,6 @@
 #include <unistd.h>
 
 #include "openbsd-compat/sys-queue.h"
-#include "atomicio.h"
 #include "hostfile.h"
 #include "auth.h"
 #include "auth-options.h"
@@ -220,25 +220,49 @@ say_hello(int fd)
 	return r;
 }
 
+/*
+ * The address of a socket that lies there itself. We are root: a link in a
+ * directory of jeebsd's would have us talk to whatever root may talk to.
+ */
+static int
+find_socket(const char *path, int *pathfd, struct sockaddr_un *sun)
+{
+	struct stat sb;
+
+	if ((*pathfd = open(path, O_PATH|O_NOFOLLOW|O_CLOEXEC)) == -1)
+		return -1;
+	if (fstat(*pathfd, &sb) == -1 || !S_ISSOCK(sb.st_mode)) {
+		close(*pathfd);
+		errno = ENOTSOCK;
+		return -1;
+	}
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	snprintf(sun->sun_path, sizeof(sun->sun_path), "/proc/self/fd/%d",
+	    *pathfd);
+	return 0;
+}
+
 static void
 connect_jeebsd(void)
 {
 	struct sockaddr_un sun;
-	int fd, r;
+	int pathfd, fd, r;
 
-	memset(&sun, 0, sizeof(sun));
-	sun.sun_family = AF_UNIX;
-	if (strlcpy(sun.sun_path, options.jeebs_socket,
-	    sizeof(sun.sun_path)) >= sizeof(sun.sun_path)) {
-		error("JeebsSocket %s: path too long", options.jeebs_socket);
+	if (find_socket(options.jeebs_socket, &pathfd, &sun) == -1) {
+		debug("JeebsSocket %s: %s; not protected for now",
+		    options.jeebs_socket, strerror(errno));
 		return;
 	}
 	if ((fd = socket(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC|SOCK_NONBLOCK,
 	    0)) == -1) {
 		error_f("socket: %s", strerror(errno));
+		close(pathfd);
 		return;
 	}
-	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1) {
+	r = connect(fd, (struct sockaddr *)&sun, sizeof(sun));
+	close(pathfd);
+	if (r == -1) {
 		debug("JeebsSocket %s: %s; not protected for now",
 		    options.jeebs_socket, strerror(errno));
 		close(fd);

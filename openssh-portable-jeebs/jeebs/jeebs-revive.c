@@ -80,7 +80,7 @@ fail(const char *fmt, ...)
 	vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
 	jeebs_job_failed(jeebs_job->sock, reason);
-	_exit(1);
+	cleanup_exit(255);
 }
 
 static void
@@ -101,11 +101,32 @@ check_connection(struct ssh *ssh, const struct jeebs_tcp_state *want)
 		fail("the connection isn't the one of the root record");
 }
 
+/*
+ * The method that completed the authentication, as auth_root_allowed() gets
+ * it: the last line of the session info up to its submethod or key.
+ */
+static char *
+last_method(const char *info)
+{
+	const char *line, *cp;
+	char *method;
+
+	if (info == NULL)
+		return xstrdup("");
+	for (line = cp = info; (cp = strchr(cp, '\n')) != NULL; ) {
+		if (*++cp != '\0')
+			line = cp;
+	}
+	method = xstrdup(line);
+	method[strcspn(method, "/ \n")] = '\0';
+	return method;
+}
+
 /* Is the account there, may it log in, and does root's method count? */
 static void
 check_account(struct ssh *ssh, Authctxt *a, const struct jeebs_root *root)
 {
-	const char *method;
+	char *method;
 
 	if ((a->pw = getpwnamallow(ssh, a->user)) == NULL)
 		fail("user %s: no such account, or not allowed here",
@@ -115,11 +136,10 @@ check_account(struct ssh *ssh, Authctxt *a, const struct jeebs_root *root)
 		    (u_long)a->pw->pw_uid, (u_long)root->uid, root->host);
 	if (!options.jeebs)
 		fail("user %s: Jeebs is off here", a->user);
-	method = root->session_info != NULL &&
-	    strstr(root->session_info, "publickey ") != NULL ?
-	    "publickey" : "password";
+	method = last_method(root->session_info);
 	if (root->uid == 0 && !auth_root_allowed(ssh, method))
 		fail("PermitRootLogin doesn't allow this session here");
+	free(method);
 #ifdef USE_PAM
 	if (options.use_pam) {
 		start_pam(ssh);
@@ -200,7 +220,8 @@ jeebs_adopt_authctxt(struct ssh *ssh, struct monitor **pmonitorp)
 	jeebs_on_monitor = forget_secrets;
 	ssh->authctxt = NULL;
 	ssh_packet_set_log_preamble(ssh, "user %s", a->user);
-	logit("Adopted session for %s from %.200s port %d, from host %.100s",
+	setproctitle("%s [priv]", a->user);
+	logit("Adopting session for %s from %.200s port %d, from host %.100s",
 	    a->user, ssh_remote_ipaddr(ssh), ssh_remote_port(ssh),
 	    root->host);
 	return a;

@@ -112,10 +112,8 @@ repair_look(int fd, uint32_t *snd, uint32_t *rcv, struct tcp_repair_window *w,
 	    sizeof(none)) == -1))
 		r = SSH_ERR_SYSTEM_ERROR;
 	oerrno = errno;
-	if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off)) == -1) {
-		oerrno = errno;
-		r = SSH_ERR_SYSTEM_ERROR;
-	}
+	if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off)) == -1)
+		fatal_f("repair mode can't be left: %s", strerror(errno));
 	/* leaving repair mode clears it (net/ipv4/tcp.c, tcp_repair) */
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
 	errno = oerrno;
