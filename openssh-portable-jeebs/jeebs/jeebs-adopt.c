@@ -16,7 +16,9 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -82,6 +84,19 @@ jeebs_job_failed(int sock, const char *reason)
 	    (r = jeebs_msg_send(sock, m, NULL, 0, MSG_DONTWAIT)) != 0)
 		debug_fr(r, "send");
 	sshbuf_free(m);
+}
+
+void
+jeebs_job_fail(const char *fmt, ...)
+{
+	char reason[JEEBS_MAX_REASON];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	jeebs_job_failed(jeebs_job->sock, reason);
+	cleanup_exit(255);
 }
 
 static void

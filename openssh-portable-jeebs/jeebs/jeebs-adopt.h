@@ -23,5 +23,13 @@ extern struct jeebs_job *jeebs_job;
 
 /* Tells jeebsd why the session can't be adopted. */
 void	jeebs_job_failed(int sock, const char *reason);
+/*
+ * The same in a worker, and ends it. Before GO the socket is in repair mode,
+ * so that closing it sends nothing; jeebsd has another descriptor and resets
+ * the connection.
+ */
+void	jeebs_job_fail(const char *fmt, ...)
+	    __attribute__((__format__ (printf, 1, 2)))
+	    __attribute__((noreturn));
 
 #endif /* JEEBS_ADOPT_H */

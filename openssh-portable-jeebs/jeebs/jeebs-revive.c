@@ -13,10 +13,7 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pwd.h>
-#include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,9 +22,6 @@
 #include "hostfile.h"
 #include "auth.h"
 #include "auth-options.h"
-#ifdef USE_PAM
-#include "auth-pam.h"
-#endif
 #include "channels.h"
 #include "kex.h"
 #include "log.h"
@@ -38,13 +32,14 @@
 #include "sshbuf.h"
 #include "ssherr.h"
 #include "xmalloc.h"
+#include "jeebs/jeebs-account.h"
 #include "jeebs/jeebs-adopt.h"
+#include "jeebs/jeebs-chain.h"
 #include "jeebs/jeebs-export.h"
 #include "jeebs/jeebs-msg.h"
 #include "jeebs/jeebs-root.h"
 #include "jeebs/jeebs-session.h"
 #include "jeebs/jeebs-state.h"
-#include "jeebs/jeebs-tcp.h"
 #include "jeebs/jeebs-testing.h"
 
 #define GO_TIMEOUT_MS	(30 * 1000)
@@ -61,94 +56,6 @@ static struct {
 	uint64_t stream_off;
 	uint64_t in_off;
 } rv;
-
-static void fail(const char *, ...)
-    __attribute__((__format__ (printf, 1, 2)))
-    __attribute__((noreturn));
-
-/*
- * Ends this process. The socket is still in repair mode, so that closing it
- * sends nothing; jeebsd has another descriptor and resets the connection.
- */
-static void
-fail(const char *fmt, ...)
-{
-	char reason[JEEBS_MAX_REASON];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(reason, sizeof(reason), fmt, ap);
-	va_end(ap);
-	jeebs_job_failed(jeebs_job->sock, reason);
-	cleanup_exit(255);
-}
-
-static void
-check_connection(struct ssh *ssh, const struct jeebs_tcp_state *want)
-{
-	struct jeebs_tcp_state have;
-	int r;
-
-	memset(&have, 0, sizeof(have));
-	if ((r = jeebs_tcp_addrs(ssh_packet_get_connection_in(ssh),
-	    &have)) != 0)
-		fail("connection: %s", ssh_err(r));
-	if (have.family != want->family ||
-	    have.local_port != want->local_port ||
-	    have.remote_port != want->remote_port ||
-	    memcmp(have.local, want->local, sizeof(have.local)) != 0 ||
-	    memcmp(have.remote, want->remote, sizeof(have.remote)) != 0)
-		fail("the connection isn't the one of the root record");
-}
-
-/*
- * The method that completed the authentication, as auth_root_allowed() gets
- * it: the last line of the session info up to its submethod or key.
- */
-static char *
-last_method(const char *info)
-{
-	const char *line, *cp;
-	char *method;
-
-	if (info == NULL)
-		return xstrdup("");
-	for (line = cp = info; (cp = strchr(cp, '\n')) != NULL; ) {
-		if (*++cp != '\0')
-			line = cp;
-	}
-	method = xstrdup(line);
-	method[strcspn(method, "/ \n")] = '\0';
-	return method;
-}
-
-/* Is the account there, may it log in, and does root's method count? */
-static void
-check_account(struct ssh *ssh, Authctxt *a, const struct jeebs_root *root)
-{
-	char *method;
-
-	if ((a->pw = getpwnamallow(ssh, a->user)) == NULL)
-		fail("user %s: no such account, or not allowed here",
-		    a->user);
-	if (a->pw->pw_uid != root->uid)
-		fail("user %s: uid %lu here, %lu on %s", a->user,
-		    (u_long)a->pw->pw_uid, (u_long)root->uid, root->host);
-	if (!options.jeebs)
-		fail("user %s: Jeebs is off here", a->user);
-	method = last_method(root->session_info);
-	if (root->uid == 0 && !auth_root_allowed(ssh, method))
-		fail("PermitRootLogin doesn't allow this session here");
-	free(method);
-#ifdef USE_PAM
-	if (options.use_pam) {
-		start_pam(ssh);
-		if (do_pam_account() != 1)
-			fail("user %s: PAM says that the account may not "
-			    "be used now", a->user);
-	}
-#endif
-}
 
 static void
 forget_secrets(void)
@@ -190,12 +97,12 @@ jeebs_adopt_authctxt(struct ssh *ssh, struct monitor **pmonitorp)
 	    (r = sshbuf_put(a->session_info, root->session_info,
 	    strlen(root->session_info))) != 0)
 		fatal_fr(r, "session info");
-	check_connection(ssh, &root->tcp);
+	jeebs_connection_check(ssh, root);
 	if ((r = sshauthopt_deserialise(root->auth_opts, &auth_opts)) != 0)
-		fail("authentication options: %s", ssh_err(r));
+		jeebs_job_fail("authentication options: %s", ssh_err(r));
 	if (sshbuf_len(root->auth_opts) != 0)
-		fail("authentication options: trailing data");
-	check_account(ssh, a, root);
+		jeebs_job_fail("authentication options: trailing data");
+	jeebs_account_check(ssh, a, root);
 	a->valid = 1;
 	a->attempt = 1;
 	if ((r = jeebs_policy_digest(policy, sizeof(policy))) != 0)
@@ -333,20 +240,20 @@ jeebs_adopt_keystate(struct ssh *ssh)
 	    (rv.stream = sshbuf_new()) == NULL)
 		fatal_f("out of memory");
 	if ((r = map_records(&last)) != 0)
-		fail("records: %s", ssh_err(r));
+		jeebs_job_fail("records: %s", ssh_err(r));
 	explicit_bzero(jeebs_job->session_key,
 	    sizeof(jeebs_job->session_key));
 	close(jeebs_job->records);
 	jeebs_job->records = -1;
 	if (last == JEEBS_REC_END)
-		fail("the session had ended");
+		jeebs_job_fail("the session had ended");
 	if (jeebs_job->acked < rv.stream_off || jeebs_job->acked >
 	    rv.stream_off + sshbuf_len(rv.stream))
-		fail("the client's acknowledgement %llu is outside of what "
+		jeebs_job_fail("the client's acknowledgement %llu is outside of what "
 		    "is recorded", (unsigned long long)jeebs_job->acked);
 	if ((transport = jeebs_state_get(rv.state, JEEBS_TAG_TRANSPORT,
 	    0)) == NULL)
-		fail("records: no keys");
+		jeebs_job_fail("records: no keys");
 	if ((copy = sshbuf_new()) == NULL ||
 	    (r = sshbuf_putb(copy, transport)) != 0)
 		fatal_f("sshbuf_putb");
@@ -389,16 +296,16 @@ import_transport(struct ssh *ssh)
 		fatal_fr(r, "output");
 	rv.stream_off = out_end;
 	if ((b = jeebs_state_get(rv.state, JEEBS_TAG_COUNTERS, 0)) == NULL)
-		fail("records: no counters");
+		jeebs_job_fail("records: no counters");
 	if ((r = jeebs_packet_set_counters(ssh, b)) != 0)
-		fail("counters: %s", ssh_err(r));
+		jeebs_job_fail("counters: %s", ssh_err(r));
 	if ((b = jeebs_state_get(rv.state, JEEBS_TAG_KEX, 0)) != NULL &&
 	    (r = jeebs_packet_set_kex(ssh, b)) != 0)
-		fail("key exchange under way: %s", ssh_err(r));
+		jeebs_job_fail("key exchange under way: %s", ssh_err(r));
 	if ((b = jeebs_state_get(rv.state, JEEBS_TAG_CONNECTION, 0)) == NULL)
-		fail("records: no connection");
+		jeebs_job_fail("records: no connection");
 	if ((r = jeebs_connection_import(b)) != 0)
-		fail("connection: %s", ssh_err(r));
+		jeebs_job_fail("connection: %s", ssh_err(r));
 }
 
 static void
@@ -421,7 +328,7 @@ wait_for_go(void)
 		r = poll(&pfd, 1, GO_TIMEOUT_MS);
 	} while (r == -1 && errno == EINTR);
 	if (r != 1)
-		fail("jeebsd didn't say go");
+		jeebs_job_fail("jeebsd didn't say go");
 	if ((r = jeebs_msg_recv(jeebs_job->sock, m, NULL, 0, &nfds,
 	    0)) != 0)
 		fatal_fr(r, "jeebsd");
@@ -445,7 +352,7 @@ jeebs_revive(struct ssh *ssh)
 	import_transport(ssh);
 	if ((r = jeebs_state_each(rv.state, JEEBS_TAG_CHANNEL,
 	    import_channel, ssh, NULL)) != 0)
-		fail("channels: %s", ssh_err(r));
+		jeebs_job_fail("channels: %s", ssh_err(r));
 	wait_for_go();
 	/* What is started from here on is started once. */
 	if ((r = jeebs_state_each(rv.state, JEEBS_TAG_CHANNEL,

@@ -12,6 +12,7 @@
 #include "ssherr.h"
 #include "sshkey.h"
 
+#include "jeebs-aead.h"
 #include "jeebs-root.h"
 
 #define ROOT_NAMESPACE		"session-root@jeebs"

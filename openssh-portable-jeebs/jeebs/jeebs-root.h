@@ -9,7 +9,7 @@
 #ifndef JEEBS_ROOT_H
 #define JEEBS_ROOT_H
 
-#include "jeebs-seal.h"
+#include "jeebs-recovery.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -5,12 +5,13 @@
 JEEBS_LIB_OBJS=	jeebs/jeebs-hooks.o jeebs/jeebs-wire.o jeebs/jeebs-msg.o \
 	jeebs/jeebs-ring.o jeebs/jeebs-state.o
 
-JEEBS_SESSION_OBJS=	sshsig.o jeebs/jeebs-seal.o jeebs/jeebs-root.o \
+JEEBS_SESSION_OBJS=	sshsig.o jeebs/jeebs-sign.o jeebs/jeebs-recovery.o \
+	jeebs/jeebs-aead.o jeebs/jeebs-chain.o jeebs/jeebs-root.o \
 	jeebs/jeebs-tcp.o jeebs/jeebs-export.o \
 	jeebs/jeebs-mon.o
 
 JEEBS_ADOPT_OBJS=	jeebs/jeebs-adopt.o jeebs/jeebs-once.o \
-	jeebs/jeebs-worker.o jeebs/jeebs-revive.o
+	jeebs/jeebs-worker.o jeebs/jeebs-account.o jeebs/jeebs-revive.o
 
 # In the programs of "make testing" only: testing.mk. The user's process that
 # turns hostile is in those that have one.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Any bytes as an envelope, and as a record for a chain to open.
-// fuzzes: jeebs-wire.c jeebs-seal.c
+// fuzzes: jeebs-wire.c jeebs-chain.c jeebs-aead.c
 #include "sealed-input.hh"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Any bytes as a signed recovery key, whoever signed it.
-// fuzzes: jeebs-wire.c jeebs-seal.c
+// fuzzes: jeebs-wire.c jeebs-sign.c jeebs-recovery.c
 #include "sealed-input.hh"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -19,6 +19,8 @@ extern "C" {
 #include "ssherr.h"
 #include "sshkey.h"
 
+#include "jeebs-aead.h"
+#include "jeebs-chain.h"
 #include "jeebs-msg.h"
 #include "jeebs-root.h"
 #pragma GCC diagnostic pop

@@ -28,6 +28,8 @@ extern "C" {
 #include "sshbuf.h"
 #include "sshkey.h"
 
+#include "jeebs-aead.h"
+#include "jeebs-chain.h"
 #include "jeebs-msg.h"
 #include "jeebs-ring.h"
 #include "jeebs-root.h"
