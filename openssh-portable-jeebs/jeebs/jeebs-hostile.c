@@ -13,9 +13,9 @@
 #include "log.h"
 #include "sshbuf.h"
 #include "ssherr.h"
+#include "jeebs/jeebs-chain.h"
 #include "jeebs/jeebs-hostile.h"
 #include "jeebs/jeebs-ring.h"
-#include "jeebs/jeebs-seal.h"
 #include "jeebs/jeebs-testing.h"
 
 static int kept_memfd = -1;
