@@ -66,12 +66,14 @@ lab_down
 # A channel that timed out is closed by sshd at once; the client, which was
 # stopped meanwhile, answers that when its host is another one.
 unset dropped
-lab_up --set 'sshd.ChannelTimeout=session:shell=1s'
+lab_up --set 'sshd.ChannelTimeout=session:shell=3s'
 master late vip
 over late -tt vip <&8 >"$scratch/late.out" 2>&1 &
 check "late: the shell is there" within 10 grep -aq '\$ ' "$scratch/late.out"
 stopped=$(lab exec client -- pgrep -fx "ssh .* $scratch/late.ctl vip" | head -n 1)
 lab exec client -- kill -STOP "$stopped"
+check "late: it was there when the client stopped" eval \
+	'lab exec alpha -- pgrep -u "$USER_NAME" -x bash >/dev/null'
 check "late: the shell is closed" within 10 eval \
 	'! lab exec alpha -- pgrep -u "$USER_NAME" -x bash >/dev/null'
 adoptable 1
