@@ -5,8 +5,8 @@
 # timeout: 120
 . "$(dirname "$0")/lib.bash"
 . "$top/regress/e2e/master.bash"
-lab_up --set sshd.ClientAliveInterval=1 --set sshd.ClientAliveCountMax=2 \
-	--set 'sshd.ChannelTimeout=session:shell=6s' \
+lab_up --set sshd.ClientAliveInterval=1 --set sshd.ClientAliveCountMax=4 \
+	--set 'sshd.ChannelTimeout=session:shell=7s' \
 	--set sshd.UnusedConnectionTimeout=2
 ms() {
 	echo $((${EPOCHREALTIME/./} / 1000))
@@ -23,8 +23,7 @@ gone() {
 	! kill -0 "$1" 2>/dev/null
 }
 
-# A shell that says nothing, one that does, a client that will stop, and a
-# connection whose only session is a command.
+# A shell that says nothing, one that does, and a client that will stop.
 master idle vip
 mkfifo "$scratch/silence"
 exec 8<>"$scratch/silence"	# stdin that says nothing and doesn't end
@@ -49,13 +48,13 @@ while ! gone "$shell" && (($(ms) - adopted < 20000)); do
 		dropped=$(ms)
 	fi
 done
-between "the idle shell is closed" $(($(ms) - adopted)) 5000 12000
+between "the idle shell is closed" $(($(ms) - adopted)) 6000 15000
 closed=$(ms)
 check "the connection without channels ends" within 10 gone "${master_job[idle]}"
 between "that was" $(($(ms) - closed)) 500 6000
 check "sshd says why" log_has "$survivor" sshd.log 'terminating inactive connection'
 is "the stopped client was given up" "${dropped:+yes}" yes
-between "that was" $((${dropped:-0} - frozen)) 1500 8000
+between "that was" $((${dropped:-0} - frozen)) 3500 15000
 pty frozen "signal $(kill -l CONT)"
 check "it sees the end of its connection" pty frozen 'wait 10000'
 is "its exit status" "$(jq .status <<<"$pty_answer")" 255
