@@ -48,7 +48,7 @@ while ! gone "$shell" && (($(ms) - adopted < 20000)); do
 		dropped=$(ms)
 	fi
 done
-between "the idle shell is closed" $(($(ms) - adopted)) 6000 15000
+between "the idle shell is closed" $(($(ms) - adopted)) 4000 15000
 closed=$(ms)
 check "the connection without channels ends" within 10 gone "${master_job[idle]}"
 between "that was" $(($(ms) - closed)) 500 6000
