@@ -87,9 +87,6 @@ rekey_to_point() {
 		done
 		return
 	fi
-	# A client of OpenSSH sends its KEXINIT and what follows at once: to see
-	# the server between the two, they have to come apart.
-	[[ $starter != server || $when != 2-reached ]] || rekey_split_on
 	before=$(rekey_stopped "$victim" "$when")
 	lab switch "$victim" "stop kex-$when"
 	for m in "$@"; do
@@ -98,25 +95,6 @@ rekey_to_point() {
 	within 10 eval '(($(rekey_stopped "$victim" "$when") == before + n))' ||
 		fail "$starter $when: $(($(rekey_stopped "$victim" "$when") - before)) of $n sessions came there"
 	lab switch "$victim"
-}
-
-# The client's packets get small, and no more than the first of them pass.
-rekey_split_on() {
-	lab exec client -- ip route add "$VIP/32" dev svc0 mtu lock 600
-	lab exec client -- nft -f - <<-END
-		table netdev rekey {
-			chain egress {
-				type filter hook egress device "svc0" priority 0
-				ip daddr $VIP tcp dport 22 ip length > 300 \
-					meter seen { tcp sport quota over 1800 bytes } drop
-			}
-		}
-	END
-}
-
-rekey_split_off() {
-	lab exec client -- nft delete table netdev rekey
-	lab exec client -- ip route del "$VIP/32"
 }
 
 # What became of a session after the crash, in rekey_outcome:

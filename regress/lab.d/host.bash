@@ -91,6 +91,7 @@ close_inherited() {
 
 lab_up() {
 	local arg value
+	local -A skew=()
 	stock='' nowait='' input=tap mirror=on programs=$build \
 		audit=''
 	while (($#)); do
@@ -101,7 +102,7 @@ lab_up() {
 		--no-wait) nowait=1 ;;
 		--testing) programs=$build/testing ;;
 		--audit) audit=1 ;;
-		--input | --mirror | --set)
+		--input | --mirror | --set | --skew)
 			(($# >= 2)) || die "$arg: a value is missing"
 			shift
 			;;
@@ -112,6 +113,7 @@ lab_up() {
 		--input=tap | --input=hold) input=$value ;;
 		--mirror=on | --mirror=off) mirror=$value ;;
 		--set=*) config_set "$value" ;;
+		--skew=*=*) skew[${value%%=*}]=${value#*=} ;;
 		*) die "$arg: \"$value\" is not one of its values" ;;
 		esac
 		shift
@@ -128,6 +130,13 @@ lab_up() {
 	echo starting >"$state/up"
 	echo "$stock" >"$state/stock"
 	echo "$programs" >"$state/programs"
+	mkdir "$state/skew"
+	for arg in "${!skew[@]}"; do
+		need_host "$arg"
+		echo "${skew[$arg]}" >"$state/skew/$arg"
+	done
+	((${#skew[@]} == 0)) || "${CC:-gcc}" -O2 -Wall -shared -fPIC \
+		-o "$state/skew/skew.so" "$here/lab.d/skew.c"
 	echo "$mirror" >"$state/mirror"
 	freezer_find
 	mkdir -p "$state/hosts" "$state/home" "$state/common"

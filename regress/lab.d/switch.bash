@@ -114,6 +114,16 @@ lab_heal() {
 	switch_sync
 }
 
+# To HOST it is as if the other end had lost its power.
+lab_carrier() {
+	local port=$1
+	need_args "carrier HOST svc0|rep0 up|down" 3 $#
+	need_host "$1"
+	[[ $2 != rep0 ]] || port=rep-$1
+	[[ $2 == [sr][ve][cp]0 && $3 =~ ^(up|down)$ ]] &&
+		sw ip link set "$port" "$3" || die "carrier: no \"$2 $3\" at $1"
+}
+
 # Each copy of a frame is lost by itself, the standby's mirrored one too.
 lab_loss() {
 	[[ $1 =~ ^([0-9]{1,2}|100)(\.[0-9]{1,2})?$ ]] ||

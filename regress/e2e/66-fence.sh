@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# The fence command: before a takeover, where its failure is no obstacle; and of
+# a primary whose standby is silent, which goes on alone only when it succeeds.
+. "$(dirname "$0")/lib.bash"
+mkdir "$scratch/fence"
+chmod 755 "$scratch"
+chmod 777 "$scratch/fence"
+cat >"$scratch/fence/command" <<-'END'
+	#!/bin/sh
+	echo "$2" >>"$1/called"
+	exit "$(cat "$1/status")"
+END
+chmod 755 "$scratch/fence/command"
+for h in alpha beta; do
+	other=$(other "$h")
+	fence+=(--set "$h/fence=[\"$scratch/fence/command\", \"$scratch/fence\", \"$other\"]")
+done
+fence_calls() {
+	cat "$scratch/fence/called" 2>/dev/null || :
+}
+
+echo 0 >"$scratch/fence/status"
+lab_up "${fence[@]}"
+login a vip
+crash_serving
+lives a
+is "called for the dead host, once" "$(fence_calls)" alpha
+check "it counts" log_has beta jeebsd.log 'alpha is fenced'
+lab boot alpha
+
+echo 1 >"$scratch/fence/status"
+rm "$scratch/fence/called"
+crash_serving
+lives a
+is "called for the dead host" "$(fence_calls)" beta
+check "its failure is no obstacle" log_has alpha jeebsd.log \
+	'fence command failed .exit status 1.: relying on the lease'
+lab boot beta
+
+# Now the standby dies, and cannot be fenced.
+rm "$scratch/fence/called"
+lab crash beta
+victim=beta survivor=alpha
+check "the fence command fails" within 10 log_has alpha jeebsd.log \
+	'fence command failed: stalled'
+# Well beyond alone-after (2 s), after which it would go on without a fence.
+sleep 4
+refuses "the session stalls" shell_answers a 500
+is "alpha's state" "$(lab status --json | jq -r .hosts.alpha.state)" primary-stalled
+echo 0 >"$scratch/fence/status"
+check "alpha goes on alone when it succeeds" within 10 log_has alpha jeebsd.log \
+	'beta is fenced'
+is "called for the standby only" "$(fence_calls | sort -u)" beta
+check "the session goes on" shell_answers a 10000
+check "the same client process" pty a alive
+done_testing

@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# Lost carrier of one card: no takeover while the other path is heard, and the
+# session goes on when it is back; half the proof when the rest is silent.
+. "$(dirname "$0")/lib.bash"
+took_over() {
+	log_has "$1" jeebsd.log 'taking-over:'
+}
+lab_up --set timing.detect=1500ms
+login a vip
+
+lab carrier alpha svc0 down
+sleep 3
+refuses "alpha's LAN card: no takeover" took_over beta
+lab carrier alpha svc0 up
+check "the session goes on" shell_answers a 10000
+is "served by" "$shell_host" alpha
+
+lab carrier alpha rep0 down
+sleep 3
+refuses "alpha's replication card: no takeover" took_over beta
+lab carrier alpha rep0 up
+check "the session goes on" shell_answers a 10000
+is "served by" "$shell_host" alpha
+check "protected again" within 15 eval '[[ $(lab status --json | jq .protected) == true ]]'
+
+# detect is 1500 ms, suspect 150 ms.
+lab carrier beta rep0 down
+crash_serving
+lives a
+decided=$(lab exec beta -- sed -n 's/ .*taking-over: was .*//p' \
+	/var/log/jeebsd.log)
+after=$(awk -v a="$(dark_at alpha)" -v b="$(date -d "$decided" +%s.%N)" \
+	'BEGIN { printf "%d", (b - a) * 1000 }')
+check "decided sooner than detect ($after ms)" test "$after" -lt 1400
+done_testing
