@@ -81,12 +81,12 @@ Result<void> status(const std::string &socket, bool as_json)
 	auto answer = ask(socket, "status");
 	if (!answer)
 		return tl::unexpected(answer.error());
-	auto j = nlohmann::ordered_json::parse(*answer, nullptr, false);
-	if (j.is_discarded())
-		return fail(socket + ": the answer isn't JSON");
-	if (j.is_object() && j.contains("error"))
-		return fail("jeebsd: " + log::printable(j["error"].dump()));
-	std::cout << (as_json ? *answer + "\n" : status_table(j));
+	auto j = parse_status(*answer);
+	if (!j)
+		return fail(socket + ": " + j.error().what);
+	if (j->is_object() && j->contains("error"))
+		return fail("jeebsd: " + log::printable((*j)["error"].dump()));
+	std::cout << (as_json ? *answer + "\n" : status_table(*j));
 	return {};
 }
 

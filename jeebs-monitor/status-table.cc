@@ -15,6 +15,8 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
+constexpr int max_depth = 16;
+
 std::string cell(const json &v)
 {
 	if (v.is_null())
@@ -48,15 +50,15 @@ std::string table(const json &rows, const std::string &indent)
 		for (const auto &c : columns)
 			line.push_back(row.contains(c) ? cell(row[c]) : "-");
 	}
+	std::vector<size_t> width(columns.size());
+	for (const auto &line : lines)
+		for (size_t i = 0; i < columns.size(); i++)
+			width[i] = std::max(width[i], line[i].size());
 	std::string out;
 	for (const auto &line : lines) {
 		std::string text = indent;
-		for (size_t i = 0; i < columns.size(); i++) {
-			size_t width = 0;
-			for (const auto &l : lines)
-				width = std::max(width, l[i].size());
-			text += fmt::format("{:<{}}  ", line[i], width);
-		}
+		for (size_t i = 0; i < columns.size(); i++)
+			text += fmt::format("{:<{}}  ", line[i], width[i]);
 		text.erase(text.find_last_not_of(' ') + 1);
 		out += text + "\n";
 	}
@@ -87,6 +89,19 @@ std::string section(const json &object, const std::string &indent)
 }
 
 } // namespace
+
+Result<json> parse_status(std::string_view text)
+{
+	bool deep = false;
+	auto j = json::parse(text, [&deep](int depth, json::parse_event_t,
+	    json &) {
+		deep = deep || depth > max_depth;
+		return !deep;
+	}, false);
+	if (deep || j.is_discarded())
+		return fail("the answer isn't a status in JSON");
+	return j;
+}
 
 std::string status_table(const json &status)
 {

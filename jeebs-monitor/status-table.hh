@@ -4,10 +4,17 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "result.hh"
+
 namespace jeebs {
+
+// jeebsd's answer. What isn't JSON is refused, and what is nested deeper than
+// any status: all that walks it calls itself for each level.
+[[nodiscard]] Result<nlohmann::ordered_json> parse_status(std::string_view);
 
 // An object's plain members as "key  value" lines, then its objects in the same
 // way, indented under their names, and its arrays of objects as tables whose

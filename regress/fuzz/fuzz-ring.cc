@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: ISC
+// Both ends of the ring, the other end hostile: jeebsd reads what somebody
+// wrote who also writes all over the header between any two reads, and PA
+// writes where a reader moves the tail at will. Records come out whole, never
+// beyond their bounds; nothing is read twice and nothing blocks.
+// fuzzes: ring.cc jeebs-ring.c
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "ring.hh"
+
+extern "C" {
+#include "jeebs-ring.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+}
+
+using namespace jeebs;
+
+namespace {
+
+constexpr uint32_t size = 4096;
+
+void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+struct Input {
+	const uint8_t *p;
+	size_t n;
+
+	uint64_t num(size_t bytes)
+	{
+		uint64_t v = 0;
+		for (; bytes > 0 && n > 0; bytes--, p++, n--)
+			v = v << 8 | *p;
+		return v;
+	}
+	Bytes take(size_t want)
+	{
+		want = std::min(want, n);
+		Bytes b(p, want);
+		p += want;
+		n -= want;
+		return b;
+	}
+};
+
+struct World {
+	Result<Ring> ring = Ring::create(size);
+	jeebs_ring *map = nullptr;
+	uint32_t mapped = 0;
+	Buffer out;
+	bool broken = false;
+	uint64_t committed = 0;
+
+	World()
+	{
+		must(ring.has_value());
+		must(jeebs_ring_map(ring->memfd(), &map, &mapped) == 0 &&
+		    mapped == size);
+	}
+	~World() { jeebs_ring_unmap(map, mapped); }
+
+	void read()
+	{
+		const size_t before = out.size();
+		auto r = ring->read_record(out);
+		if (!r) {
+			broken = true;
+			return;
+		}
+		// no more than the ring holds at a time, no more than a record
+		must(out.size() - before <= size && out.size() <=
+		    JEEBS_MAX_RECORD);
+		must(ring->partial() == (!*r && ring->partial()));
+		if (*r) {
+			must(out.size() >= JEEBS_ENVELOPE_LEN + JEEBS_TAG_LEN);
+			must(!ring->partial());
+			out.clear();
+		}
+	}
+};
+
+void step(World &w, Input &in)
+{
+	switch (in.num(1) % 8) {
+	case 0:
+	case 1: {	// an honest write of anything
+		Bytes b = in.take(in.num(1));
+		must(jeebs_ring_write(w.map, size, b.data(), b.size()) <=
+		    b.size());
+		break;
+	}
+	case 2:
+		w.map->head = in.num(8);
+		break;
+	case 3:
+		w.map->tail = in.num(8);
+		break;
+	case 4:	// size and magic are for whoever maps it next
+		w.map->size = static_cast<uint32_t>(in.num(4));
+		w.map->magic = static_cast<uint32_t>(in.num(4));
+		break;
+	case 5: {
+		w.committed = std::max(w.committed, in.num(8));
+		w.map->committed = ~w.committed;
+		w.ring->commit(w.committed);
+		w.ring->wake();
+		break;
+	}
+	case 6: {	// the data under a reader
+		const size_t at = in.num(2) % size;
+		Bytes b = in.take(std::min<size_t>(in.num(1), size - at));
+		if (!b.empty())
+			std::memcpy(reinterpret_cast<uint8_t *>(w.map) +
+			    JEEBS_RING_HEADER + at, b.data(), b.size());
+		break;
+	}
+	default:
+		w.read();
+	}
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	World w;
+	Input in{data, len};
+
+	while (in.n > 0 && !w.broken)
+		step(w, in);
+	return 0;
+}

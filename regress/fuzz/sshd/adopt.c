@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/* sshd-adopt's supervisor, jeebs-adopt.c itself: see parts.h. */
+#include "jeebs/jeebs-adopt.c"
+
+#include "parts.h"
+
+static struct jeebs_recovery_pub pub;
+
+/* The public half of the key that is in use, to seal root records to. */
+const struct jeebs_recovery_pub *
+parts_adopt_init(void)
+{
+	int i;
+
+	for (i = 0; i < MAX_CLIENTS; i++)
+		ad.client[i] = -1;
+	rotate();
+	if (ad.now.key == NULL || jeebs_recovery_verify(
+	    sshbuf_ptr(ad.now.blob), sshbuf_len(ad.now.blob), jeebs_own_key,
+	    NULL, time(NULL), &pub) != 0)
+		abort();
+	return &pub;
+}
+
+/* One message; closes sock in any case. */
+void
+parts_adopt_serve(int sock)
+{
+	ad.client[0] = sock;
+	if (serve_client(0) != 0)
+		abort();
+	if (ad.client[0] != -1)
+		drop_client(0);
+	/* what was adopted is remembered: not here, where it would pile up */
+	free(ad.now.used);
+	ad.now.used = NULL;
+	ad.now.nused = 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sshd's own code for fuzz targets: its C files are included by those here, so
+ * that what is static there can be called.
+ * Owner: the fuzz programs. Single-threaded.
+ */
+#ifndef PARTS_H
+#define PARTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct jeebs_recovery_pub;
+struct ssh;
+struct sshkey;
+
+/*
+ * What main() of sshd-session sets up before a session: options, a host key,
+ * a user. Once, by the target. From then on fatal() aborts.
+ */
+void	parts_setup(void);
+struct sshkey *parts_hostkey(void);
+
+/* A session whose keys are those of jeebs_adopt_keystate(). */
+struct ssh *parts_ssh(void);
+void	parts_ssh_free(struct ssh *);
+
+/* Calls of fork() in sshd: 0 fails them, else the child that is said to run. */
+extern int parts_fork;
+
+/* session.c: imports a channel and its session, and exports them again. */
+void	parts_session(uint32_t id, const uint8_t *chan, size_t chanlen,
+	    const uint8_t *sess, size_t sesslen, int may_tty);
+
+/*
+ * jeebs-adopt.c: sshd-adopt gets one message from the socket, which it closes.
+ * Before it, once: makes the recovery key whose public half is returned.
+ */
+const struct jeebs_recovery_pub *parts_adopt_init(void);
+void	parts_adopt_serve(int sock);
+
+/*
+ * jeebs-mon.c: MON gets one message from jeebsd. Returns MON's end of the
+ * socketpair with PA, where ATTACH and UNATTACH arrive.
+ */
+int	parts_mon_init(void);
+void	parts_mon_event(struct ssh *, int sock);
+
+/* jeebs-revive.c: opens the file; 0 if it is good. */
+int	parts_records(int memfd, const uint8_t *key, const uint8_t *record_id,
+	    uint64_t epoch);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* PARTS_H */

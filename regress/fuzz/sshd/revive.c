@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/* The reading of records in an adopted session, jeebs-revive.c itself. */
+#include "jeebs/jeebs-revive.c"
+
+#include "parts.h"
+
+int
+parts_records(int memfd, const uint8_t *key, const uint8_t *record_id,
+    uint64_t epoch)
+{
+	struct jeebs_job job;
+	struct jeebs_root root;
+	u_char last = 0;
+	int r;
+
+	memset(&job, 0, sizeof(job));
+	memset(&root, 0, sizeof(root));
+	memcpy(job.session_key, key, sizeof(job.session_key));
+	memcpy(root.record_id, record_id, sizeof(root.record_id));
+	root.epoch = epoch;
+	job.root = &root;
+	job.records = memfd;
+	jeebs_job = &job;
+	rv.stream_off = rv.in_off = 0;
+	if ((rv.state = jeebs_state_new()) == NULL ||
+	    (rv.stream = sshbuf_new()) == NULL)
+		abort();
+	r = map_records(&last);
+	/* what was opened begins with a checkpoint, or there is nothing */
+	if (last == 0 && (sshbuf_len(rv.stream) != 0 ||
+	    jeebs_state_get(rv.state, JEEBS_TAG_TRANSPORT, 0) != NULL))
+		abort();
+	if (rv.stream_off + sshbuf_len(rv.stream) > (uint64_t)INT64_MAX)
+		abort();
+	forget_records();
+	jeebs_job = NULL;
+	return r;
+}
