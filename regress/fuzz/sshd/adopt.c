@@ -32,7 +32,7 @@ parts_adopt_serve(int sock)
 	if (ad.client[0] != -1)
 		drop_client(0);
 	/* what was adopted is remembered: not here, where it would pile up */
-	free(ad.now.used);
-	ad.now.used = NULL;
-	ad.now.nused = 0;
+	free(ad.now.adopted);
+	ad.now.adopted = NULL;
+	ad.now.nadopted = 0;
 }
