@@ -385,7 +385,6 @@ adopt(struct sshbuf *m, int *fds, int nfds)
 	char reason[JEEBS_MAX_REASON];
 	const char *why = "worker";
 	uint64_t number;
-	size_t fromlen, tolen;
 	int r;
 
 	job = xcalloc(1, sizeof(*job));
@@ -398,11 +397,12 @@ adopt(struct sshbuf *m, int *fds, int nfds)
 	}
 	if ((r = sshbuf_get_u64(m, &number)) != 0 ||
 	    (r = sshbuf_get_u64(m, &job->acked)) != 0 ||
-	    (r = sshbuf_get_cstring(m, &job->from, &fromlen)) != 0 ||
-	    (r = sshbuf_get_cstring(m, &job->to, &tolen)) != 0 ||
+	    (r = jeebs_get_text(m, &job->from)) != 0 ||
+	    (r = jeebs_get_text(m, &job->to)) != 0 ||
 	    (r = sshbuf_get_u64(m, &job->when)) != 0 ||
-	    sshbuf_len(m) != 0 || nfds != 3 || fromlen > JEEBS_MAX_NAME ||
-	    tolen > JEEBS_MAX_NAME) {
+	    sshbuf_len(m) != 0 || nfds != 3 ||
+	    strlen(job->from) > JEEBS_MAX_NAME ||
+	    strlen(job->to) > JEEBS_MAX_NAME) {
 		error_f("malformed request");
 		job_free(job);
 		return;

@@ -475,7 +475,7 @@ tell_unattach(struct sshbuf *m)
 	char *reason = NULL;
 	int r;
 
-	if ((r = sshbuf_get_cstring(m, &reason, NULL)) != 0 ||
+	if ((r = jeebs_get_text(m, &reason)) != 0 ||
 	    sshbuf_len(m) != 0) {
 		error_fr(r, "detach");
 		free(reason);

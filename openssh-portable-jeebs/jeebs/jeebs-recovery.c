@@ -262,7 +262,7 @@ jeebs_recovery_verify(const u_char *blob, size_t len,
 		r = SSH_ERR_ALLOC_FAIL;
 		goto out;
 	}
-	if ((r = sshbuf_get_cstring(b, &magic, NULL)) != 0)
+	if ((r = jeebs_get_text(b, &magic)) != 0)
 		goto out;
 	if (strcmp(magic, RECOVERY_MAGIC) != 0) {
 		r = SSH_ERR_INVALID_FORMAT;
@@ -270,9 +270,9 @@ jeebs_recovery_verify(const u_char *blob, size_t len,
 	}
 	if ((r = sshbuf_get_string_direct(b, &id, &idlen)) != 0 ||
 	    (r = sshbuf_get_stringb(b, pub.pk)) != 0 ||
-	    (r = sshbuf_get_cstring(b, &pub.host, NULL)) != 0 ||
+	    (r = jeebs_get_text(b, &pub.host)) != 0 ||
 	    (r = sshbuf_get_u64(b, &pub.not_after)) != 0 ||
-	    (r = sshbuf_get_cstring(b, &pub.fork_version, NULL)) != 0)
+	    (r = jeebs_get_text(b, &pub.fork_version)) != 0)
 		goto out;
 	signedlen = len - sshbuf_len(b);
 	if ((r = sshbuf_get_string_direct(b, &sig, &siglen)) != 0)

@@ -161,7 +161,7 @@ get_optional(struct sshbuf *b, char **sp)
 {
 	int r;
 
-	if ((r = sshbuf_get_cstring(b, sp, NULL)) == 0 && **sp == '\0') {
+	if ((r = jeebs_get_text(b, sp)) == 0 && **sp == '\0') {
 		free(*sp);
 		*sp = NULL;
 	}
@@ -173,22 +173,22 @@ get_body(struct sshbuf *b, struct jeebs_root *root)
 {
 	int r;
 
-	if ((r = sshbuf_get_cstring(b, &root->host, NULL)) != 0 ||
+	if ((r = jeebs_get_text(b, &root->host)) != 0 ||
 	    (r = sshbuf_get_u64(b, &root->not_after)) != 0 ||
 	    (r = sshbuf_get_stringb(b, root->session_id)) != 0 ||
 	    (r = get_tcp(b, &root->tcp)) != 0 ||
-	    (r = sshbuf_get_cstring(b, &root->user, NULL)) != 0 ||
+	    (r = jeebs_get_text(b, &root->user)) != 0 ||
 	    (r = get_optional(b, &root->style)) != 0 ||
 	    (r = get_optional(b, &root->role)) != 0 ||
 	    (r = get_optional(b, &root->session_info)) != 0 ||
 	    (r = sshbuf_get_u32(b, &root->uid)) != 0 ||
 	    (r = sshbuf_get_u32(b, &root->gid)) != 0 ||
 	    (r = sshbuf_get_stringb(b, root->auth_opts)) != 0 ||
-	    (r = sshbuf_get_cstring(b, &root->client_version, NULL)) != 0 ||
-	    (r = sshbuf_get_cstring(b, &root->server_version, NULL)) != 0 ||
+	    (r = jeebs_get_text(b, &root->client_version)) != 0 ||
+	    (r = jeebs_get_text(b, &root->server_version)) != 0 ||
 	    (r = sshbuf_get_u32(b, &root->compat)) != 0 ||
 	    (r = sshbuf_get(b, root->policy, JEEBS_POLICY_LEN)) != 0 ||
-	    (r = sshbuf_get_cstring(b, &root->fork_version, NULL)) != 0 ||
+	    (r = jeebs_get_text(b, &root->fork_version)) != 0 ||
 	    (r = sshbuf_get_u8(b, &root->force_pwchange)) != 0)
 		return r;
 	if (sshbuf_len(b) != 0)

@@ -13,6 +13,7 @@
 #include "sshsig.h"
 
 #include "jeebs-sign.h"
+#include "jeebs-wire.h"
 
 #define SIG_MAGIC		"SSHSIG"
 #define SIG_VERSION		1
@@ -59,9 +60,9 @@ signature_parse(const u_char *sig, size_t siglen, const char *sig_namespace,
 	    (r = sshbuf_consume(b, strlen(SIG_MAGIC))) != 0 ||
 	    (r = sshbuf_get_u32(b, &version)) != 0 ||
 	    (r = sshkey_froms(b, keyp)) != 0 ||
-	    (r = sshbuf_get_cstring(b, &ns, NULL)) != 0 ||
+	    (r = jeebs_get_text(b, &ns)) != 0 ||
 	    (r = sshbuf_get_string_direct(b, &reserved, &len)) != 0 ||
-	    (r = sshbuf_get_cstring(b, &hash, NULL)) != 0 ||
+	    (r = jeebs_get_text(b, &hash)) != 0 ||
 	    (r = sshbuf_skip_string(b)) != 0)		/* signature */
 		goto out;
 	if (sshbuf_len(b) != 0)

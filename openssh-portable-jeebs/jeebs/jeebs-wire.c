@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sshbuf.h"
@@ -206,4 +207,21 @@ jeebs_tcp_get(struct sshbuf *b, struct jeebs_tcp_state *t)
 	    (r = sshbuf_get_u32(b, &t->rcv_wnd)) != 0)
 		return r;
 	return tcp_check(t);
+}
+
+int
+jeebs_get_text(struct sshbuf *b, char **sp)
+{
+	size_t len;
+	int r;
+
+	*sp = NULL;
+	if ((r = sshbuf_get_cstring(b, sp, &len)) != 0)
+		return r;
+	if (strlen(*sp) != len) {
+		freezero(*sp, len);
+		*sp = NULL;
+		return SSH_ERR_INVALID_FORMAT;
+	}
+	return 0;
 }

@@ -100,6 +100,12 @@ int jeebs_tcp_put(struct sshbuf *, const struct jeebs_tcp_state *);
 int jeebs_tcp_get(struct sshbuf *, struct jeebs_tcp_state *);
 
 /*
+ * A string without any NUL in it, as a new C string. sshbuf_get_cstring() takes
+ * one at the end of the string, too, which gives each text two encodings.
+ */
+int jeebs_get_text(struct sshbuf *, char **);
+
+/*
  * Shared-memory ring from PA (producer) to jeebsd (consumer), made by jeebsd
  * in a sealed memfd of JEEBS_RING_HEADER + size bytes. The data area holds a
  * byte stream of frames: uint32 length, then that many bytes of one record.

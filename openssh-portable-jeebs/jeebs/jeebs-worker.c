@@ -182,8 +182,8 @@ jeebs_worker_wait(void)
 	job = xcalloc(1, sizeof(*job));
 	if ((r = sshbuf_get_u8(m, &type)) != 0 ||
 	    (r = sshbuf_get_u64(m, &job->acked)) != 0 ||
-	    (r = sshbuf_get_cstring(m, &job->from, NULL)) != 0 ||
-	    (r = sshbuf_get_cstring(m, &job->to, NULL)) != 0 ||
+	    (r = jeebs_get_text(m, &job->from)) != 0 ||
+	    (r = jeebs_get_text(m, &job->to)) != 0 ||
 	    (r = sshbuf_get_u64(m, &job->when)) != 0 ||
 	    (r = sshbuf_get_string_direct(m, &key, &keylen)) != 0 ||
 	    (r = sshbuf_froms(m, &root)) != 0 ||

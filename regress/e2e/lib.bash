@@ -185,7 +185,7 @@ log_has() {
 
 # within SECONDS CMD...: CMD comes true in that time.
 within() {
-	local end=$((SECONDS + $1 + 1))
+	local end=$((SECONDS + $1 * ${TIMEOUT_FACTOR:-1} + 1))
 	shift
 	until "$@" 2>/dev/null; do
 		((SECONDS < end)) || return 1

@@ -49,6 +49,10 @@ pty() {
 pty_ask() {
 	local n=$1
 	shift
+	if [[ $* =~ ^expect\ ([0-9]+)\ (.*)$ ]]; then
+		set -- expect "$((BASH_REMATCH[1] * ${TIMEOUT_FACTOR:-1}))" \
+			"${BASH_REMATCH[2]}"
+	fi
 	echo "$*" >&"${pty_in[$n]}"
 }
 

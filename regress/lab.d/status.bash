@@ -44,7 +44,7 @@ lab_status() {
 
 # wait_protected SECONDS: until the standby protects, else says who doesn't.
 wait_protected() {
-	local json deadline=$((SECONDS + $1))
+	local json deadline=$((SECONDS + $1 * ${TIMEOUT_FACTOR:-1}))
 	until json=$(lab_status_json) && [[ $(jq .protected <<<"$json") == true ]]; do
 		((SECONDS < deadline)) || {
 			jq -c 'del(.hosts)' <<<"$json" >&2

@@ -189,6 +189,29 @@ BOOST_AUTO_TEST_CASE(signature_for_another_purpose_is_refused)
 	SSH_IS(check(blob(weak.get()), "one@jeebs"), SSH_ERR_INVALID_FORMAT);
 }
 
+// sshbuf_get_cstring() overlooks a NUL at a string's end, and so sshsig does.
+BOOST_AUTO_TEST_CASE(signature_has_one_encoding)
+{
+	KeyPtr k = make_key(KEY_ED25519);
+	BufPtr msg = buf("message"), sig = buf();
+	SSH_OK(jeebs_sign(msg.get(), "one@jeebs", k.get(), nullptr, nullptr,
+	    sig.get()));
+	const Blob s = blob(sig.get());
+	for (const std::string text : {"one@jeebs", "sha512"}) {
+		auto at = std::search(s.begin(), s.end(), text.begin(),
+		    text.end());
+		BOOST_REQUIRE((at != s.end()));
+		const auto n = at - s.begin();
+		Blob longer = s;
+		longer[n - 1]++;
+		longer.insert(longer.begin() + n +
+		    static_cast<ptrdiff_t>(text.size()), 0);
+		SSH_IS(jeebs_verify(longer.data(), longer.size(),
+		    sshbuf_ptr(msg.get()), sshbuf_len(msg.get()), "one@jeebs",
+		    is_own, k.get()), SSH_ERR_INVALID_FORMAT);
+	}
+}
+
 BOOST_AUTO_TEST_CASE(kem_round_trip)
 {
 	RecoveryPtr r = make_recovery(), other = make_recovery();

@@ -280,4 +280,22 @@ BOOST_AUTO_TEST_CASE(impossible_tcp_state_is_refused)
 	}
 }
 
+BOOST_AUTO_TEST_CASE(a_text_has_no_nul)
+{
+	auto get = [](const Blob &text) {
+		BufPtr b = buf();
+		char *s = nullptr;
+		SSH_OK(sshbuf_put_string(b.get(), text.data(), text.size()));
+		int r = jeebs_get_text(b.get(), &s);
+		BOOST_TEST((r == 0) == (s != nullptr));
+		free(s);
+		return r;
+	};
+	SSH_OK(get({}));
+	SSH_OK(get({'a', 'b'}));
+	SSH_IS(get({'a', 0}), SSH_ERR_INVALID_FORMAT);
+	SSH_IS(get({0}), SSH_ERR_INVALID_FORMAT);
+	SSH_IS(get({'a', 0, 'b'}), SSH_ERR_INVALID_FORMAT);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
