@@ -2,6 +2,7 @@
 // Any bytes as what a peer sends over the link: every frame that is found, and
 // whatever decodes must come out the same when it is encoded again.
 // fuzzes: frame.cc wire.cc jeebs-wire.c
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 
@@ -119,6 +120,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			break;
 		}
 		must(*n <= in.size() && f.payload.size() < *n);
+		// it is a frame when its last byte is there, and not before
+		for (size_t cut : {size_t{0}, size_t{4}, *n / 2, *n - 1}) {
+			FrameView g;
+			auto part = next_frame(in.first(std::min(cut, *n - 1)),
+			    g);
+			must(part.has_value() && *part == 0);
+		}
 		decode(f);
 		in = in.subspan(*n);
 	}
