@@ -2,7 +2,7 @@
 // Any bytes as what a primary sends over the link, and a LAN full of packets
 // beside it: the standby's store stays within its limits, and what it says can
 // be adopted can.
-// fuzzes: replica.cc store.cc chain.cc frame.cc wire.cc flow.cc segment.cc tapinput.cc log.cc
+// fuzzes: commit-log.cc replica.cc store.cc chain.cc frame.cc wire.cc flow.cc segment.cc tapinput.cc log.cc
 #include <algorithm>
 #include <cstdlib>
 #include <vector>
