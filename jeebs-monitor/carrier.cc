@@ -84,10 +84,12 @@ CarrierWatch::Impl::read()
 		    MSG_DONTWAIT);
 		if (n <= 0)
 			return;
-		auto len = static_cast<size_t>(n);
+		// Signed: NLMSG_NEXT takes the padding of the last one off, too.
+		auto len = static_cast<int>(n);
 		for (auto *h = reinterpret_cast<nlmsghdr *>(buf);
 		    NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
-			if (h->nlmsg_type != RTM_NEWLINK)
+			if (h->nlmsg_type != RTM_NEWLINK ||
+			    h->nlmsg_len < NLMSG_LENGTH(sizeof(ifinfomsg)))
 				continue;
 			auto *info = static_cast<ifinfomsg *>(NLMSG_DATA(h));
 			for (size_t i = 0; i < indices.size(); i++)
