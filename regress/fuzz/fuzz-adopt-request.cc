@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: ISC
 // Any bytes as what comes to sshd-adopt's socket: a message, how many
 // descriptors are with it, and the file with the records. Every request that
-// has a job socket is answered there; none is adopted, since fork() fails.
+// has a job socket is answered there; none gets a worker.
 // fuzzes: jeebs-adopt.c
 // with: main.c adopt.c
-// links: -Wl,--wrap=fork
+// links: -Wl,--wrap=jeebs_worker_give
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -18,12 +18,11 @@
 #include "sshd/parts.h"
 
 extern "C" {
-int parts_fork;
+struct jeebs_job;
 
-pid_t __wrap_fork()
+int __wrap_jeebs_worker_give(const jeebs_job *)
 {
-	errno = EAGAIN;
-	return -1;
+	return SSH_ERR_SYSTEM_ERROR;
 }
 
 // sshd keeps what lives until it exits.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // Any bytes as what MON gets from jeebsd: an offer is taken up or refused with
 // a reason, never half of either, and the process goes on.
-// fuzzes: jeebs-mon.c jeebs-seal.c jeebs-root.c
+// fuzzes: jeebs-mon.c jeebs-recovery.c jeebs-root.c
 // with: main.c mon.c
 #include <algorithm>
 #include <ctime>

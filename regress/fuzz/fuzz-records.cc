@@ -2,7 +2,7 @@
 // Any bytes as the file of records of a session that is being adopted, as they
 // are or under good tags: envelopes, offsets and objects are the hostile
 // user's own, whose sshd had the key.
-// fuzzes: jeebs-revive.c jeebs-seal.c jeebs-state.c
+// fuzzes: jeebs-revive.c jeebs-chain.c jeebs-state.c
 // with: main.c revive.c
 #include <sys/mman.h>
 

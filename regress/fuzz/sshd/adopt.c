@@ -14,6 +14,7 @@ parts_adopt_init(void)
 
 	for (i = 0; i < MAX_CLIENTS; i++)
 		ad.client[i] = -1;
+	ad.once = jeebs_once_new();
 	rotate();
 	if (ad.now.key == NULL || jeebs_recovery_verify(
 	    sshbuf_ptr(ad.now.blob), sshbuf_len(ad.now.blob), jeebs_own_key,
@@ -27,12 +28,10 @@ void
 parts_adopt_serve(int sock)
 {
 	ad.client[0] = sock;
-	if (serve_client(0) != 0)
-		abort();
+	serve_client(0);
 	if (ad.client[0] != -1)
 		drop_client(0);
 	/* what was adopted is remembered: not here, where it would pile up */
-	free(ad.now.adopted);
-	ad.now.adopted = NULL;
-	ad.now.nadopted = 0;
+	jeebs_once_free(ad.once);
+	ad.once = jeebs_once_new();
 }

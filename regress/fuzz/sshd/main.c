@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* sshd-session.c itself, for its globals: see parts.h. */
+#define JEEBS_ADOPT
 #define main		sshd_session_main
 #define cleanup_exit	sshd_session_cleanup_exit
 #include "sshd-session.c"

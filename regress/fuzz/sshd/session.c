@@ -98,7 +98,7 @@ parts_session(uint32_t id, const uint8_t *chan, size_t chanlen,
 	jeebs_hooks = &jeebs_session_hooks;
 	if ((r = jeebs_channel_import(ssh, id, c)) == 0) {
 		(void)jeebs_session_import(ssh, id, s, &notice);
-		if (jeebs_channel_revived(ssh) == 0)
+		if (jeebs_channel_revived(ssh, id) == 0)
 			export_again(ssh);
 	}
 	session_destroy_all(ssh, NULL);
