@@ -18,6 +18,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr size_t max_candidates = 16;
+constexpr std::chrono::seconds stranger_line_pause(10);
 
 } // namespace
 
@@ -59,6 +60,7 @@ private:
 	void sent(const ConnectionPtr &) override;
 	void lost(const ConnectionPtr &, const std::string &reason) override;
 	void refuse(const std::string &reason);
+	bool is_stranger(const tcp::socket &);
 
 	asio::io_context &io_;
 	const LinkKey &key_;
@@ -69,6 +71,7 @@ private:
 	TlsContext tls_;
 	std::list<ConnectionPtr> candidates_;	// not up yet
 	bool stopped_ = true;
+	std::chrono::steady_clock::time_point next_stranger_line_{};
 	// For what may still run when this is gone.
 	std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
@@ -178,6 +181,10 @@ void Link::Impl::accept()
 	acceptor_.async_accept([this, alive](error_code ec, tcp::socket s) {
 		if (alive.expired() || stopped_)
 			return;
+		if (!ec && is_stranger(s)) {
+			accept();
+			return;
+		}
 		if (!ec) {
 			if (candidates_.size() >= max_candidates)
 				candidates_.front()->lose("too many "
@@ -194,6 +201,25 @@ void Link::Impl::accept()
 				accept();
 		});
 	});
+}
+
+// Handshakes cost time, and there is room for few: not for everybody.
+bool Link::Impl::is_stranger(const tcp::socket &s)
+{
+	if (options.accept_from.is_unspecified())
+		return false;
+	error_code ec;
+	auto from = s.remote_endpoint(ec).address();
+	if (!ec && from == options.accept_from)
+		return false;
+	auto now = std::chrono::steady_clock::now();
+	if (now >= next_stranger_line_) {
+		log::warning("link: {}: refused, not peer.address {}",
+		    ec ? ec.message() : from.to_string(),
+		    options.accept_from.to_string());
+		next_stranger_line_ = now + stranger_line_pause;
+	}
+	return true;
 }
 
 void Link::Impl::begin(tcp::socket socket, bool client)

@@ -46,6 +46,9 @@ struct LinkOptions {
 	using ms = std::chrono::milliseconds;
 	boost::asio::ip::tcp::endpoint listen;	// used if !connects
 	boost::asio::ip::tcp::endpoint peer;	// used if connects
+	// Used if !connects: whose connections are looked at. Unspecified:
+	// everybody's.
+	boost::asio::ip::address accept_from;
 	bool connects = false;
 	std::string peer_name;		// its HELLO must say this
 	std::string peer_pin;

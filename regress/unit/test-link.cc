@@ -274,6 +274,28 @@ BOOST_AUTO_TEST_CASE(only_tls_1_3_and_only_with_a_certificate)
 	BOOST_TEST(beta.ups == 0);
 }
 
+// Whoever isn't the peer's address can't keep the peer out, nor us busy.
+BOOST_AUTO_TEST_CASE(strangers_get_no_handshake)
+{
+	to_alpha.accept_from = asio::ip::make_address("127.0.0.2");
+	start();
+	tcp::socket s(io);
+	s.connect(to_beta.peer);
+	char byte;
+	bool closed = false;
+	s.async_read_some(asio::buffer(&byte, 1), [&](auto ec, size_t) {
+		closed = ec == asio::error::eof ||
+		    ec == asio::error::connection_reset;
+	});
+	BOOST_TEST(run_until([&] { return closed; }, 500ms));
+	BOOST_TEST(beta.ups == 0);
+	to_alpha.accept_from = asio::ip::address_v4::loopback();
+	beta.link->stop();
+	start_beta();
+	start_alpha();
+	BOOST_TEST(run_until([&] { return beta.up && alpha.up; }));
+}
+
 BOOST_AUTO_TEST_CASE(the_link_comes_back)
 {
 	start();
