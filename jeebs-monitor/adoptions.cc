@@ -80,9 +80,9 @@ void
 Adoptions::take_held(Run &r)
 {
 	for (auto &packet : p_.net.take_held(r.s.flow)) {
-		if (auto seg = Segment::parse(packet))
-			(void)p_.tap.client(*seg);
-		r.held.push_back(std::move(packet));
+		auto seg = Segment::parse(packet);
+		if (seg && p_.tap.client(*seg))
+			r.held.push_back(std::move(packet));
 	}
 }
 
@@ -109,6 +109,8 @@ Adoptions::begin(TakeoverReport &report)
 	for (auto &s : p_.store.sessions()) {
 		auto r = std::make_shared<Run>();
 		r->s = std::move(s);
+		p_.tap.edges(r->s.flow, {r->s.acked_off, r->s.out_end,
+		    r->s.in_off});
 		take_held(*r);
 		auto input = plan_input(r->s.flow, r->s.tcp.rcv_base,
 		    r->s.in_off, packets(*r));
@@ -136,11 +138,13 @@ Adoptions::begin(TakeoverReport &report)
 void
 Adoptions::ask_clients()
 {
-	for (const RunPtr &r : asking_)
+	for (const RunPtr &r : asking_) {
+		p_.tap.ask(r->s.flow);
 		if (auto ok = p_.ack_probe.send(r->s.tcp, r->plan.acked,
 		    r->plan.in_off, r->plan.ts_val); !ok)
 			log::warning("asking {}: {}", r->s.flow.remote_name(),
 			    ok.error().what);
+	}
 	ask_until_ = BootClock::now() + ack_wait;
 	collect_acks();
 }
@@ -154,10 +158,12 @@ Adoptions::collect_acks()
 	std::erase_if(asking_, [this, late](const RunPtr &r) {
 		take_held(*r);
 		const TapFacts *f = p_.tap.facts(r->s.flow);
-		bool heard = f != nullptr && f->client_seen;
-		if (!heard && !late)
+		bool answered = f != nullptr && f->answer;
+		if (!answered && !late)
 			return false;
-		if (heard)
+		if (answered)
+			apply_ack(r->plan, r->s, *f->answer);
+		else if (f != nullptr && f->client_seen)
 			apply_ack(r->plan, r->s, f->client_ack);
 		waiting_.insert(waiting_.begin(), r);
 		return true;
@@ -308,7 +314,7 @@ Adoptions::go_all()
 			(void)p_.ack_probe.send(r->s.tcp, r->plan.acked,
 			    r->plan.in_off, r->plan.ts_val);
 		watcher_.add(r->s.flow, r->s.user, std::move(r->tcp),
-		    r->s.in_off);
+		    {r->plan.acked, r->s.out_end, r->s.in_off});
 		done_with(r);
 	}
 	maybe_finish();

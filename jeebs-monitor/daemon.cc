@@ -43,6 +43,7 @@ link_options(const Config &c)
 	o.peer = {peer, c.peer.port};
 	o.listen = {peer.is_v6() ? ip::tcp::v6() : ip::tcp::v4(),
 	    c.peer.port};
+	o.accept_from = peer;
 	o.connects = link_connects(c.host, c.peer.name);
 	o.peer_name = c.peer.name;
 	o.peer_pin = c.peer.public_key;
@@ -81,8 +82,8 @@ Daemon::Daemon(boost::asio::io_context &io, const Config &config,
       restorer_(make_repair_restorer()),
       link_(io, key, link_options(config), link_handlers()),
       replica_(store_, link_, {[this](const StoredSession &s) {
-		tap_.add(s.flow, s.tcp.snd_base, s.tcp.rcv_base, s.out_end,
-		    s.in_off);
+		tap_.add(s.flow, s.tcp.snd_base, s.tcp.rcv_base,
+		    {s.acked_off, s.out_end, s.in_off});
 	}, [this](const Flow &f) { tap_.remove(f); },
 	  [this] { return role_.epoch(); }}),
       export_(io, config.export_socket(), link_, export_handlers()),
@@ -348,18 +349,16 @@ Daemon::tapped(std::span<const uint8_t> packet)
 	auto s = Segment::parse(packet);
 	if (!s)
 		return;
-	if (s->destination_port() != config_.service_port ||
-	    !net_.is_vip(s->destination())) {
+	bool inward = s->destination_port() == config_.service_port &&
+	    net_.is_vip(s->destination());
+	Flow flow = inward ? s->flow_to_local() : s->flow_from_local();
+	// Once we serve, the takeover watches what it adopted.
+	if (auto at = store_.edges(flow); at && !role_.serving())
+		tap_.edges(flow, *at);
+	if (!inward)
 		tap_.server(*s);
-		return;
-	}
-	auto ack = tap_.client(*s);
-	if (role_.serving())
-		return;
-	if (ack)
-		if (auto found = store_.find(s->flow_to_local()))
-			store_.acked(found->sid, *ack);
-	(void)store_.input(packet);
+	else if (tap_.client(*s) && !role_.serving())
+		(void)store_.input(packet);
 }
 
 void

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: ISC
 #include "gap-watcher.hh"
 
+#include <algorithm>
+
 #include "commit-log.hh"
 #include "log.hh"
 #include "tcp-progress.hh"
@@ -10,6 +12,8 @@ namespace jeebs {
 namespace {
 
 constexpr std::chrono::milliseconds period(100);
+// Between two looks.
+constexpr uint64_t sent_at_most = 64U << 20;
 
 } // namespace
 
@@ -22,10 +26,10 @@ GapWatcher::GapWatcher(boost::asio::io_context &io, ServiceNet &net,
 
 void
 GapWatcher::add(const Flow &flow, const std::string &user, UniqueFd tcp,
-    uint64_t in_off)
+    const StreamEdges &start)
 {
-	watches_.push_back({flow, user, std::move(tcp),
-	    GapWatch(in_off, timeout_, BootClock::now())});
+	watches_.push_back({flow, user, std::move(tcp), start,
+	    GapWatch(start.in_off, timeout_, BootClock::now())});
 	if (!waiting_)
 		look_later();
 }
@@ -70,14 +74,19 @@ GapWatcher::look()
 bool
 GapWatcher::over(Watch &w, Time now)
 {
-	auto received = bytes_received(w.tcp.get());
-	if (!received)
+	auto moved = tcp_progress(w.tcp.get());
+	if (!moved)
 		return true;
+	StreamEdges at = w.start;
+	at.acked += moved->acked;
+	at.out_end = std::max(at.out_end, at.acked + sent_at_most);
+	at.in_off += moved->received;
+	tap_.edges(w.flow, at);
 	const TapFacts *f = tap_.facts(w.flow);
 	auto next = f != nullptr && f->client_seen ?
 	    std::optional(f->client_next) : std::nullopt;
-	auto verdict = w.gap.look(*received, next, tap_.take_lowest(w.flow),
-	    now);
+	auto verdict = w.gap.look(moved->received, next,
+	    tap_.take_lowest(w.flow), now);
 	if (verdict != GapWatch::Verdict::hole)
 		return verdict == GapWatch::Verdict::clean;
 	const char *reason = "client byte in flight never seen";

@@ -28,10 +28,10 @@ public:
 	GapWatcher(boost::asio::io_context &, ServiceNet &, TapInput &,
 	    Duration timeout, Found);
 
-	// tcp: a copy of the session's descriptor; in_off: where its socket
+	// tcp: a copy of the session's descriptor; start: where its socket
 	// was restored.
 	void add(const Flow &, const std::string &user, UniqueFd tcp,
-	    uint64_t in_off);
+	    const StreamEdges &start);
 	// Nobody needs to watch this session any more: it ended.
 	void forget(const Flow &);
 	void clear();
@@ -41,6 +41,7 @@ private:
 		Flow flow;
 		std::string user;
 		UniqueFd tcp;
+		StreamEdges start;
 		GapWatch gap;
 	};
 	void look_later();

@@ -26,11 +26,6 @@ plan_adoption(const StoredSession &s, const TapFacts *facts,
 		return no("its first record hadn't arrived");
 	p.acked = s.acked_off;
 	p.in_off = s.in_off;
-	if (facts != nullptr && facts->client_seen)
-		p.acked = std::max(p.acked, facts->client_ack);
-	if (p.acked > s.out_end)
-		return no(fmt::format("the client ACKed {} bytes that never "
-		    "arrived here", p.acked - s.out_end));
 	if (p.acked < s.first_off)
 		return no(fmt::format("{} bytes that the client may lack are "
 		    "gone", s.first_off - p.acked));
@@ -44,8 +39,10 @@ plan_adoption(const StoredSession &s, const TapFacts *facts,
 	p.ts_val = s.tcp.ts_val + static_cast<uint32_t>(elapsed) +
 	    ts_margin_ms;
 	p.unacked = s.out_end - p.acked;
-	p.probe = p.unacked > exact_ack_bytes &&
-	    (facts == nullptr || !facts->client_seen);
+	// An ACK of more than there is, if it is true, forbids to go on.
+	p.probe = p.unacked > exact_ack_bytes ||
+	    (facts != nullptr && facts->client_seen &&
+	    facts->client_ack > s.out_end);
 	p.possible = true;
 	return p;
 }

@@ -23,7 +23,7 @@ struct AdoptPlan {
 	uint64_t acked = 0;	// A: the socket's first byte to send
 	uint64_t in_off = 0;	// I: the socket's next byte to receive
 	uint32_t ts_val = 0;	// TCP_TIMESTAMP, ms
-	bool probe = false;	// ask the client for its ACK first
+	bool probe = false;	// only the client can tell A: ask it first
 	uint64_t unacked = 0;	// bytes to send again
 };
 
@@ -35,12 +35,13 @@ inline constexpr uint32_t ts_margin_ms = 1000;
 inline constexpr uint64_t exact_ack_bytes = 10 * 1200;
 
 // facts is what the tap saw of the flow, or null; input what there is to give to
-// the socket.
+// the socket. A is what the primary knew to be ACKed: a sniffed ACK may be forged,
+// and to send again what the client has does no harm.
 AdoptPlan plan_adoption(const StoredSession &, const TapFacts *facts,
     const InputPlan &input, SteadyTime now);
 
-// A probe's answer carried this ACK. Moves A; false if it is impossible, which
-// makes the plan so too.
+// The client, asked, ACKed this; or it kept silent, and facts have its last ACK.
+// Moves A; false if it is impossible, which makes the plan so too.
 bool apply_ack(AdoptPlan &, const StoredSession &, uint64_t ack);
 
 // Interactive ones first: those with little to send again.

@@ -184,16 +184,6 @@ void Store::clear()
 	bytes_ = input_total_ = 0;
 }
 
-void Store::acked(uint64_t sid, uint64_t off)
-{
-	Entry *e = entry(sid);
-	if (e == nullptr || e->active == nullptr || off <= e->active->acked ||
-	    off > e->active->chain.out_end())
-		return;
-	e->active->acked = off;
-	trim(*e);
-}
-
 bool Store::input(Bytes ip_packet)
 {
 	auto seg = Segment::parse(ip_packet);
@@ -271,6 +261,15 @@ std::optional<Flow> Store::flow_of(uint64_t sid) const
 	if (it == by_sid_.end())
 		return std::nullopt;
 	return it->second->first;
+}
+
+std::optional<StreamEdges> Store::edges(const Flow &flow) const
+{
+	auto it = flows_.find(flow);
+	if (it == flows_.end() || it->second.active == nullptr)
+		return std::nullopt;
+	const Incarnation &i = *it->second.active;
+	return StreamEdges{i.acked, i.chain.out_end(), i.chain.in_off()};
 }
 
 Result<StoredSession> Store::find(uint64_t sid) const

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The standby's records, in memory: for each session what an adoption needs,
-// trimmed as the client acknowledges. No I/O but the adoption file. Owner: the
+// trimmed to what the primary's own socket has seen ACKed: of what is sniffed
+// on the LAN nothing is dropped. No I/O but the adoption file. Owner: the
 // daemon, through Replica; event loop's thread only.
 #pragma once
 
@@ -19,6 +20,7 @@
 #include "flow.hh"
 #include "frame.hh"
 #include "result.hh"
+#include "tapinput.hh"
 #include "unique_fd.hh"
 
 namespace jeebs {
@@ -47,7 +49,7 @@ struct StoredSession {
 	bool ended = false;	// an END record is in
 	uint64_t seq = 0;	// of the last record
 	uint64_t first_off = 0;	// stream offset of the first byte held
-	uint64_t acked_off = 0;	// largest offset known to be ACKed
+	uint64_t acked_off = 0;	// ACKed, by the newest record
 	uint64_t out_end = 0;	// offset after the last byte held
 	uint64_t in_off = 0;	// client's bytes consumed
 	size_t records = 0, bytes = 0;
@@ -71,9 +73,6 @@ public:
 	void close(uint64_t sid);
 	void clear();
 
-	// The client has ACKed our bytes before this (seen by the tap).
-	void acked(uint64_t sid, uint64_t off);
-
 	// Keeps a client's packet (a whole IP packet) if it carries payload that
 	// the session's last record hasn't consumed; the oldest go first when it
 	// is too much. False if it is no stored session's, or nothing new.
@@ -84,6 +83,8 @@ public:
 
 	std::vector<StoredSession> sessions() const;
 	std::optional<Flow> flow_of(uint64_t sid) const;
+	// Where the incarnation that would be adopted stands, if there is one.
+	std::optional<StreamEdges> edges(const Flow &) const;
 	// By the sid of the incarnation that would be adopted, or one to be.
 	[[nodiscard]] Result<StoredSession> find(uint64_t sid) const;
 	[[nodiscard]] Result<StoredSession> find(const Flow &) const;
@@ -110,7 +111,7 @@ private:
 		std::deque<Record> records;	// ends at chain.seq()
 		std::deque<uint64_t> checkpoints;	// seq of those kept
 		size_t bytes;		// root and records
-		uint64_t acked;		// largest known
+		uint64_t acked;		// by the newest record
 	};
 	struct Packet {
 		uint64_t end_off;	// stream offset after its payload

@@ -8,9 +8,23 @@
 
 namespace jeebs {
 
+namespace {
+
+// Is a sequence number one of those from offset low - tap_behind to high + ahead?
+// Not by offsets: those before 0 are all one.
+bool
+is_near(Seq32 seq, uint32_t base, uint64_t low, uint64_t high, uint32_t ahead)
+{
+	int64_t distance = seq - seq_of_offset(base, low);
+	return distance >= -int64_t{tap_behind} &&
+	    distance <= static_cast<int64_t>(high - low) + ahead;
+}
+
+} // namespace
+
 void
 TapInput::add(const Flow &flow, uint32_t snd_base, uint32_t rcv_base,
-    uint64_t out_off, uint64_t in_off)
+    const StreamEdges &edges)
 {
 	auto [it, fresh] = flows_.try_emplace(flow, Entry{});
 	Entry &e = it->second;
@@ -21,8 +35,14 @@ TapInput::add(const Flow &flow, uint32_t snd_base, uint32_t rcv_base,
 		e.facts = {};
 	e.snd_base = snd_base;
 	e.rcv_base = rcv_base;
-	e.out_near = out_off;
-	e.in_near = in_off;
+	e.edges = edges;
+}
+
+void
+TapInput::edges(const Flow &flow, const StreamEdges &edges)
+{
+	if (auto it = flows_.find(flow); it != flows_.end())
+		it->second.edges = edges;
 }
 
 void
@@ -31,29 +51,29 @@ TapInput::remove(const Flow &flow)
 	flows_.erase(flow);
 }
 
-std::optional<uint64_t>
+bool
 TapInput::client(const Segment &s)
 {
 	auto it = flows_.find(s.flow_to_local());
-	if (it == flows_.end() || s.has(tcp_syn) || s.has(tcp_rst))
-		return std::nullopt;
+	if (it == flows_.end() || !s.has(tcp_ack) || s.has(tcp_syn) ||
+	    s.has(tcp_rst))
+		return false;
 	Entry &e = it->second;
+	const StreamEdges &at = e.edges;
+	if (!is_near(s.seq(), e.rcv_base, at.in_off, at.in_off, tap_window) ||
+	    !is_near(s.ack(), e.snd_base, at.acked, at.out_end, tap_beyond) ||
+	    s.checksum_state() == ChecksumState::wrong)
+		return false;
+	uint64_t begin = offset_of_seq(e.rcv_base, s.seq(), at.in_off);
+	uint64_t next = offset_of_seq(e.rcv_base, s.end_seq(), at.in_off);
+	uint64_t ack = offset_of_seq(e.snd_base, s.ack(), at.out_end);
 	e.facts.client_seen = true;
-	uint64_t next = offset_of_seq(e.rcv_base, s.end_seq(), e.in_near);
-	e.facts.client_next = std::max(e.facts.client_next, next);
-	if (!s.payload().empty()) {
-		uint64_t begin = offset_of_seq(e.rcv_base, s.seq(), e.in_near);
+	e.facts.client_next = next;
+	if (!s.payload().empty())
 		e.lowest = std::min(e.lowest.value_or(begin), begin);
-	}
-	e.in_near = std::max(e.in_near, next);
-	if (!s.has(tcp_ack))
-		return std::nullopt;
-	uint64_t ack = offset_of_seq(e.snd_base, s.ack(), e.out_near);
-	if (ack <= e.facts.client_ack)
-		return std::nullopt;
 	e.facts.client_ack = ack;
-	e.out_near = std::max(e.out_near, ack);
-	return ack;
+	e.facts.answer = std::min(e.facts.answer.value_or(ack), ack);
+	return true;
 }
 
 void
@@ -64,10 +84,21 @@ TapInput::server(const Segment &s)
 	    s.has(tcp_rst))
 		return;
 	Entry &e = it->second;
-	uint64_t ack = offset_of_seq(e.rcv_base, s.ack(), e.in_near);
+	const StreamEdges &at = e.edges;
+	if (!is_near(s.seq(), e.snd_base, at.acked, at.out_end, 0) ||
+	    !is_near(s.ack(), e.rcv_base, at.in_off, at.in_off, tap_window) ||
+	    s.checksum_state() == ChecksumState::wrong)
+		return;
+	uint64_t ack = offset_of_seq(e.rcv_base, s.ack(), at.in_off);
 	e.facts.server_seen = true;
 	e.facts.server_ack = std::max(e.facts.server_ack, ack);
-	e.in_near = std::max(e.in_near, ack);
+}
+
+void
+TapInput::ask(const Flow &flow)
+{
+	if (auto it = flows_.find(flow); it != flows_.end())
+		it->second.facts.answer.reset();
 }
 
 const TapFacts *

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
-// What the packets of a connection prove about it: how far the client has
-// ACKed us, how far its own stream goes, how far we had ACKed that; and from
-// the packets that were kept, what to give to the adopted socket.
+// What the packets of a connection say about it: how far the client has ACKed
+// us, how far its own stream goes, how far we had ACKed that; and from the
+// packets that were kept, what to give to the adopted socket. Anybody on the
+// LAN can forge them: what TCP wouldn't take isn't believed here either.
 // Pure, single-threaded. Offsets are 64-bit stream offsets.
 #pragma once
 
@@ -16,29 +17,49 @@
 
 namespace jeebs {
 
+// Where a connection stands, as the newest record tells.
+struct StreamEdges {
+	uint64_t acked = 0;	// the client had ACKed our bytes before this
+	uint64_t out_end = 0;	// our stream goes to here
+	uint64_t in_off = 0;	// the client's next byte that sshd needs
+};
+
+// How far a packet of the connection may lie from these edges. Ahead of in_off:
+// more than the largest window that Linux offers by itself (tcp_rmem). Beyond
+// out_end: nothing should, but if it is so, nobody may go on. Behind any: what
+// was on its way when the record was made.
+inline constexpr uint32_t tap_window = 8U << 20;
+inline constexpr uint32_t tap_beyond = 1U << 20;
+inline constexpr uint32_t tap_behind = 64U << 10;
+
 struct TapFacts {
 	bool client_seen = false;	// a packet of the client, ever
-	uint64_t client_ack = 0;	// it has our bytes before this
-	uint64_t client_next = 0;	// its stream goes at least to here
+	uint64_t client_ack = 0;	// of its newest packet
+	std::optional<uint64_t> answer;	// its lowest ACK since ask()
+	uint64_t client_next = 0;	// where that ended
 	bool server_seen = false;
 	uint64_t server_ack = 0;	// the host ACKed its bytes before this
 };
 
 class TapInput {
 public:
-	// Offsets to judge sequence numbers by: near what is exchanged now.
 	void add(const Flow &, uint32_t snd_base, uint32_t rcv_base,
-	    uint64_t out_off, uint64_t in_off);
+	    const StreamEdges &);
+	// It has moved on. Nothing for flows that weren't added.
+	void edges(const Flow &, const StreamEdges &);
 	void remove(const Flow &);
 	void clear() { flows_.clear(); }
 
-	// A packet of a client to the service. The client's ACK if that is
-	// news, else nothing; nothing for flows that weren't added.
-	std::optional<uint64_t> client(const Segment &);
+	// A packet of a client to the service: false for what TCP would drop
+	// (RFC 9293 3.10.7.4, RFC 5961 5), for SYN and RST, and for flows that
+	// weren't added.
+	bool client(const Segment &);
 	// A packet of the service to a client.
 	void server(const Segment &);
 
 	const TapFacts *facts(const Flow &) const;
+	// The client is asked: answers count from here on.
+	void ask(const Flow &);
 	// The lowest byte of its stream that the client sent since the last
 	// call, if it sent any.
 	std::optional<uint64_t> take_lowest(const Flow &);
@@ -47,7 +68,7 @@ public:
 private:
 	struct Entry {
 		uint32_t snd_base, rcv_base;
-		uint64_t out_near, in_near;
+		StreamEdges edges;
 		TapFacts facts;
 		std::optional<uint64_t> lowest;
 	};

@@ -8,15 +8,15 @@
 
 namespace jeebs {
 
-Result<uint64_t>
-bytes_received(int fd)
+Result<TcpProgress>
+tcp_progress(int fd)
 {
 	tcp_info info{};
 	socklen_t len = sizeof(info);
 
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1)
 		return fail_errno("TCP_INFO");
-	return static_cast<uint64_t>(info.tcpi_bytes_received);
+	return TcpProgress{info.tcpi_bytes_received, info.tcpi_bytes_acked};
 }
 
 Result<void>

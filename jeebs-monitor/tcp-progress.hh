@@ -9,8 +9,12 @@
 
 namespace jeebs {
 
-// Bytes received in order since the socket was made or restored (TCP_INFO).
-[[nodiscard]] Result<uint64_t> bytes_received(int fd);
+// Bytes since the socket was made or restored (TCP_INFO).
+struct TcpProgress {
+	uint64_t received = 0;	// in order
+	uint64_t acked = 0;	// of those that were sent
+};
+[[nodiscard]] Result<TcpProgress> tcp_progress(int fd);
 
 // Sends a reset now, whoever else holds a descriptor; they get ECONNRESET.
 // Repair mode must be off, or nothing is sent.

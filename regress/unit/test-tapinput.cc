@@ -20,7 +20,7 @@ struct Fixture {
 		flow.remote = *IpAddr::parse("10.0.0.1");
 		flow.local_port = 22;
 		flow.remote_port = 5000;
-		tap.add(flow, snd_base, rcv_base, 0, 0);
+		tap.add(flow, snd_base, rcv_base, {0, 1 << 20, 0});
 	}
 
 	// The client's packet: its bytes [begin, end), acknowledging ours
@@ -51,7 +51,7 @@ struct Fixture {
 		f.ack = seq_of_offset(rcv_base, ack);
 		return build_segment(f);
 	}
-	std::optional<uint64_t> see(const std::vector<uint8_t> &p)
+	bool see(const std::vector<uint8_t> &p)
 	{
 		auto s = Segment::parse(p);
 		BOOST_REQUIRE(s);
@@ -78,16 +78,16 @@ using Order = std::vector<size_t>;
 
 BOOST_FIXTURE_TEST_SUITE(tapinput, Fixture)
 
-BOOST_AUTO_TEST_CASE(the_largest_ack_and_the_end_of_its_stream)
+BOOST_AUTO_TEST_CASE(the_newest_ack_and_the_end_of_its_stream)
 {
-	BOOST_CHECK(see(client(0, 100, 500)) == 500u);
-	BOOST_CHECK(!see(client(100, 150, 500)));
-	BOOST_CHECK(!see(client(50, 100, 400)));
+	BOOST_TEST(see(client(0, 100, 500)));
+	BOOST_TEST(see(client(100, 150, 600)));
+	BOOST_TEST(see(client(50, 110, 400)));
 	const TapFacts *f = tap.facts(flow);
 	BOOST_REQUIRE(f != nullptr);
 	BOOST_TEST(f->client_seen);
-	BOOST_TEST(f->client_ack == 500u);
-	BOOST_TEST(f->client_next == 150u);
+	BOOST_TEST(f->client_ack == 400u);
+	BOOST_TEST(f->client_next == 110u);
 	BOOST_TEST(!f->server_seen);
 	see_server(server(500, 120));
 	see_server(server(400, 80));
@@ -95,14 +95,59 @@ BOOST_AUTO_TEST_CASE(the_largest_ack_and_the_end_of_its_stream)
 	BOOST_TEST(f->server_ack == 120u);
 }
 
+BOOST_AUTO_TEST_CASE(the_lowest_answer_counts)
+{
+	see(client(0, 0, 300));
+	tap.ask(flow);
+	BOOST_CHECK(!tap.facts(flow)->answer);
+	see(client(0, 0, 900));
+	see(client(0, 0, 500));
+	see(client(0, 0, 700));
+	BOOST_CHECK(tap.facts(flow)->answer == 500u);
+}
+
 BOOST_AUTO_TEST_CASE(offsets_pass_the_wrap_of_sequence_numbers)
 {
 	// The two bases are close below 2^32: all of this is beyond it.
-	BOOST_CHECK(see(client(0x1000, 0x2000, 0x8000)) == 0x8000u);
-	for (uint64_t i = 1; i < 30; i++)
-		see(client(i << 28, (i << 28) + 1, i << 28));
+	BOOST_TEST(see(client(0x1000, 0x2000, 0x8000)));
+	for (uint64_t i = 1; i < 30; i++) {
+		uint64_t at = i << 28;
+		tap.edges(flow, {at, at, at});
+		BOOST_TEST(see(client(at, at + 1, at)));
+	}
 	BOOST_TEST(tap.facts(flow)->client_next == (29ULL << 28) + 1);
 	BOOST_TEST(tap.facts(flow)->client_ack == 29ULL << 28);
+}
+
+// What a host that guesses, or that didn't look, could send.
+BOOST_AUTO_TEST_CASE(what_lies_outside_of_the_windows_proves_nothing)
+{
+	for (uint64_t at : {uint64_t{100}, uint64_t{1} << 33}) {
+		const uint64_t far = tap_window, end = at + 100;
+		const uint64_t beyond = end + tap_beyond;
+		tap.add(flow, snd_base, rcv_base, {at, end, at});
+		BOOST_TEST(!see(client(at + far + 1, at + far + 2, at)));
+		BOOST_TEST(!see(client(at, at + 1, beyond + 1)));
+		// As 32 bits those before the first byte, too.
+		BOOST_TEST(!see(client(at - tap_behind - 1,
+		    at - tap_behind, at)));
+		BOOST_TEST(!see(client(at, at + 1, at - tap_behind - 1)));
+		BOOST_TEST(!see(client(at - (1 << 30), at - (1 << 30), at)));
+		BOOST_TEST(!see(client(at, at, at, tcp_psh)));	// no ACK
+		auto damaged = client(at, at + 10, at);
+		damaged.back() ^= 1;
+		BOOST_TEST(!see(damaged));
+		see_server(server(end + 1, at));
+		see_server(server(at - tap_behind - 1, at));
+		see_server(server(at, at + far + 1));
+		see_server(server(at, at - tap_behind - 1));
+		BOOST_TEST(!tap.facts(flow)->client_seen);
+		BOOST_TEST(!tap.facts(flow)->server_seen);
+		BOOST_TEST(see(client(at + far, at + far + 1, beyond)));
+		see_server(server(end, at + far));
+		BOOST_TEST(tap.facts(flow)->server_seen);
+		tap.remove(flow);
+	}
 }
 
 BOOST_AUTO_TEST_CASE(strangers_and_resets_prove_nothing)
@@ -124,9 +169,9 @@ BOOST_AUTO_TEST_CASE(a_fin_counts_one)
 BOOST_AUTO_TEST_CASE(a_new_incarnation_keeps_what_was_seen)
 {
 	see(client(0, 10, 5));
-	tap.add(flow, snd_base, rcv_base, 5, 10);
+	tap.add(flow, snd_base, rcv_base, {5, 5, 10});
 	BOOST_TEST(tap.facts(flow)->client_seen);
-	tap.add(flow, snd_base + 1, rcv_base, 0, 0);
+	tap.add(flow, snd_base + 1, rcv_base, {});
 	BOOST_TEST(!tap.facts(flow)->client_seen);
 	tap.remove(flow);
 	BOOST_CHECK(tap.facts(flow) == nullptr);
