@@ -2,6 +2,7 @@
 #include "ctl.hh"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read_until.hpp>
@@ -60,6 +61,16 @@ private:
 
 	void accepted(UniqueFd fd)
 	{
+		// The mode says the same; it can be changed by mistake.
+		ucred peer{};
+		socklen_t len = sizeof(peer);
+		if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer,
+		    &len) == -1 ||
+		    (peer.uid != 0 && peer.uid != ::geteuid())) {
+			log::warning("control socket: connection by uid {} "
+			    "refused", peer.uid);
+			return;
+		}
 		std::erase_if(clients_,
 		    [](const auto &weak) { return weak.expired(); });
 		if (clients_.size() >= max_clients) {

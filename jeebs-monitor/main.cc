@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // jeebsd: reads the settings, gives up what root has and it doesn't need, runs.
 #include <cap-ng.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
 #include <pwd.h>
@@ -22,6 +23,7 @@
 #include "jeebs-wire.h"
 #include "key.hh"
 #include "log.hh"
+#include "unique_fd.hh"
 
 #ifndef JEEBS_CONFDIR
 #define JEEBS_CONFDIR "/etc/jeebs"
@@ -67,8 +69,19 @@ make_directory(const std::string &path, mode_t mode, const Account &a)
 {
 	if (mkdir(path.c_str(), mode) == -1 && errno != EEXIST)
 		fatal(path + ": " + strerror(errno));
-	if (chown(path.c_str(), a.uid, a.gid) == -1 ||
-	    chmod(path.c_str(), mode) == -1)
+	// Root gives away only what is a directory, and root's or theirs
+	// already: who may write beside it may have put a name of theirs there.
+	struct stat st{};
+	UniqueFd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+	    O_CLOEXEC));
+	if (!fd || fstat(fd.get(), &st) == -1)
+		fatal(path + ": " + strerror(errno) + ": it must be a directory, "
+		    "not a link to one");
+	if (st.st_uid != 0 && st.st_uid != a.uid)
+		fatal(fmt::format("{}: belongs to uid {}: remove it, or name "
+		    "another", path, st.st_uid));
+	if (fchown(fd.get(), a.uid, a.gid) == -1 ||
+	    fchmod(fd.get(), mode) == -1)
 		fatal(path + ": " + strerror(errno));
 }
 
