@@ -24,10 +24,10 @@ build_packages=(autoconf automake debian-archive-keyring g++ gcc make patch
 # tests.
 test_packages=(dropbear-bin git gnupg iproute2 iptables jq mandoc nftables
 	openssh-client openssh-server openssl procps putty-tools python3
-	python3-paramiko tcpdump util-linux)
+	python3-asyncssh python3-paramiko tcpdump util-linux)
 # More of OpenSSH's own tests run with these.
 upstream_packages=(gdb softhsm2 sudo)
-matrix_packages=(libssh-dev python3-asyncssh)
+matrix_packages=(libssh-dev)
 
 say() {
 	echo "bootstrap: $*" >&2
