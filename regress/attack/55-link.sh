@@ -42,7 +42,8 @@ lies() {
 
 # The true connection ends; alpha connects anew.
 break_link() {
-	lab exec beta -- ss -K state established "sport = :$port" >/dev/null
+	lab exec beta -- ss -K state established "sport = :$port" \
+		>/dev/null 2>&1
 }
 
 lab_up
@@ -154,6 +155,10 @@ for what in unknown-type no-type too-long trailing second-hello \
 		"$scratch/lies.out"
 done
 refuses "no connection" grep 'no connection' "$scratch/lies.out"
+for line in 'frame type 99' 'frame length 0' 'frame length 2147483647' \
+	'second HELLO frame' 'OPEN frame' 'PING frame'; do
+	check "the log says: $line" said beta "link: down: $line"
+done
 check "protected by the true peer again" protected
 check "the session lives" shell_answers a 15000
 
@@ -164,6 +169,7 @@ lies beta alpha listen 0.0.0.0 "$port" unknown-type open-nonsense \
 check "records from a standby end the connection" grep -q \
 	'^record-of-unknown: ended' "$scratch/lies.out"
 refuses "no connection" grep 'no connection' "$scratch/lies.out"
+check "the log says it" said alpha "records for a host that isn't standby"
 start_jeebsd beta
 check "protected by the true standby" protected
 check "the session lives" shell_answers a 15000
