@@ -127,7 +127,7 @@ END
 crowd=$!
 sleep 1
 check "jeebsctl gets its answer in the crowd" lab exec beta -- timeout 5 \
-	"$build/monitor/jeebsctl" status
+	"$build/monitor/jeebsctl" status --json
 check "the session lives" shell_answers a 15000
 wait "$crowd"
 
