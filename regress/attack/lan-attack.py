@@ -182,6 +182,7 @@ class Attacker:
 
     def reset(self, seconds):
         """The client's RST, and some near it."""
+        print('begun', flush=True)
         end = time.monotonic() + float(seconds)
         while time.monotonic() < end:
             for p in self.clients.values():
