@@ -73,7 +73,8 @@ struct Pair {
 	Pair()
 	{
 		tcp::endpoint any(asio::ip::address_v4::loopback(), 0);
-		to_beta = {.listen = any, .peer = {}, .connects = true,
+		to_beta = {.listen = any, .peer = {}, .accept_from = {},
+		    .connects = true,
 		    .peer_name = "beta", .peer_pin = beta_key.pin,
 		    .retry_min = 10ms, .retry_max = 50ms,
 		    .handshake_timeout = 1000ms, .dead_after = 400ms};
