@@ -17,7 +17,8 @@
 #include "wire.hh"
 
 extern "C" {
-#include "jeebs-seal.h"
+#include "jeebs-aead.h"
+#include "jeebs-chain.h"
 }
 
 namespace attack {
