@@ -77,7 +77,7 @@ for p in $(lab exec alpha -- cat /run/jeebsd.pid) \
 	is "$p isn't dumpable" "$(lab exec alpha -- stat -c %u "/proc/$p/mem")" 0
 done
 dump alpha "$(pids alpha '^sshd-session: lab \[priv' | head -n 1)" monitor
-dump beta "$(pids beta '^sshd-adopt: \[adopt')" adopt
+dump beta "$(pids beta '^sshd-adopt: \[adopt\]')" adopt
 
 # Where the secrets are.
 quick=1 try session-1 session-2 session-3
@@ -120,7 +120,8 @@ for p in $(pids beta '^sshd-adopt: '); do
 	dump beta "$p" "adopted-$i"
 	args+=("adopted-$i=$scratch/adopted-$i.dump")
 done
-is "sshd-adopt, three monitors and three processes of theirs" "$i" 7
+check "sshd-adopt, three monitors, three processes of theirs, spares: $i" \
+	test "$i" -ge 7
 "$search" try -k "$scratch/record-keys" -- "${args[@]}" | tee -a "$report" \
 	>"$scratch/try.out"
 is "processes with the key of a record that was adopted" \
