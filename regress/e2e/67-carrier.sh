@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
 # Lost carrier of one card: no takeover while the other path is heard, and the
-# session goes on when it is back; half the proof when the rest is silent.
+# session goes on when it is back; half the proof when the rest is silent. Of
+# all cards of the standby: it is the one that is cut off, and serves nobody.
 . "$(dirname "$0")/lib.bash"
 took_over() {
 	log_has "$1" jeebsd.log 'taking-over:'
@@ -23,6 +24,21 @@ lab carrier alpha rep0 up
 check "the session goes on" shell_answers a 10000
 is "served by" "$shell_host" alpha
 check "protected again" within 15 eval '[[ $(lab status --json | jq .protected) == true ]]'
+
+# Not taking over is not all: it must not find the VIPs free either.
+lab carrier beta svc0 down
+lab carrier beta rep0 down
+check "beta says that it is cut off" within 20 log_has beta jeebsd.log \
+	'it is this host that is cut off'
+check "the session goes on at alpha" shell_answers a 15000
+is "served by" "$shell_host" alpha
+sleep 3
+refuses "beta, which reaches nobody, doesn't serve" log_has beta jeebsd.log \
+	'taking-over:|primary-alone:'
+lab carrier beta svc0 up
+lab carrier beta rep0 up
+check "protected again" within 15 eval '[[ $(lab status --json | jq .protected) == true ]]'
+is "who serves" "$(serving)" alpha
 
 # detect is 1500 ms, suspect 150 ms.
 lab carrier beta rep0 down
