@@ -96,6 +96,11 @@ def main():
                 line.append('%d of %d' % (good, len(of)) if of else '')
             lines.append(line)
         table(('', *clients), lines)
+        if factor == 'rekey':
+            print('dbclient begins none by itself before a gigabyte, and tells of '
+                  'none: with it\n"client" means none, "server" that the server '
+                  'has a small RekeyLimit. Of all others\ntheir own log says that '
+                  'there was one in each step.\n')
     print('## Refused, or failed\n')
     others = [r for r in rows if kind(r) != 'adopted twice']
     if others:
