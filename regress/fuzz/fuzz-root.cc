@@ -2,6 +2,7 @@
 // Any bytes that begin with the magic as a root record, any others as the body
 // of one that is properly sealed: what lies behind the signature must be
 // parsed as strictly.
+// timeout: 240
 // fuzzes: jeebs-wire.c jeebs-sign.c jeebs-recovery.c jeebs-aead.c jeebs-root.c
 #include "sealed-input.hh"
 
