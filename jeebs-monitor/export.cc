@@ -34,6 +34,10 @@ namespace {
 constexpr auto refresh_period = std::chrono::milliseconds(100);
 constexpr uint64_t refresh_phases = 10;
 constexpr size_t max_sessions = 20000;
+// Records in the making: sshd's are complete long before they are that large,
+// and one user's must not fill the memory.
+constexpr size_t unfinished_small = 2U << 20;
+constexpr size_t unfinished_of_user = 64U << 20;
 
 enum class State {
 	fresh,		// no HELLO yet
@@ -129,6 +133,7 @@ private:
 	void drained();
 	Result<void> commit(const CommitEntry &);
 	void send_close(uint64_t sid, std::string_view reason);
+	void limit_unfinished();
 	void refresh_later();
 	void refresh();
 	SessionInfo info(const Session &) const;
@@ -151,6 +156,7 @@ private:
 	uint64_t epoch_ = 0;
 	uint64_t next_id_ = 1;
 	uint64_t refresh_phase_ = 0;
+	uint64_t turn_ = 0;		// id of who is first when there is room
 };
 
 ExportServer::Impl::~Impl()
@@ -413,10 +419,19 @@ void ExportServer::Impl::bad_record(const SessionPtr &s, const std::string &why)
 		handlers_.changed(info(*s));
 }
 
+// Who has much to say may fill the link at once: then it goes on from there the
+// next time, so that everybody has a turn.
 void ExportServer::Impl::drained()
 {
-	for (auto &[id, s] : sessions_)
-		s->shipper->drained();
+	auto it = sessions_.lower_bound(turn_);
+	for (size_t n = sessions_.size(); n > 0; n--) {
+		if (it == sessions_.end())
+			it = sessions_.begin();
+		turn_ = it->first;
+		if (sink_.congested())
+			return;
+		(it++)->second->shipper->drained();
+	}
 }
 
 Result<void> ExportServer::Impl::commit(const CommitEntry &e)
@@ -563,8 +578,22 @@ void ExportServer::Impl::refresh_later()
 		if (ec)
 			return;
 		refresh();
+		limit_unfinished();
 		refresh_later();
 	});
+}
+
+void ExportServer::Impl::limit_unfinished()
+{
+	std::unordered_map<std::string, size_t> by_user;
+	for (auto &[id, s] : sessions_) {
+		size_t n = s->shipper->unfinished();
+		if (n <= unfinished_small || s->state != State::open)
+			continue;
+		if ((by_user[s->user] += n) > unfinished_of_user)
+			bad_record(s, "unfinished records of this user take "
+			    "too much memory");
+	}
 }
 
 void ExportServer::Impl::refresh()

@@ -35,7 +35,7 @@ public:
 	void offered();
 
 	// Ours: readable when the producer kicked. The caller waits on it and
-	// takes the tokens away.
+	// takes the tokens away; some may stay, and make it readable again.
 	[[nodiscard]] UniqueFd take_kick() { return std::move(kick_); }
 	static void drain_tokens(int fd);
 

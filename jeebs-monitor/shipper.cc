@@ -18,6 +18,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr size_t pump_bytes = 1U << 20;	// of one session before others
+constexpr size_t turn_bytes = 512;	// a record's, or a part's, cost alone
 
 } // namespace
 
@@ -101,7 +102,7 @@ void Shipper::pump()
 			bad_(n.error().what);
 			return;
 		}
-		taken += *n;
+		taken += *n + turn_bytes;
 	}
 }
 

@@ -40,6 +40,9 @@ public:
 	// An error means a commit of what was never sent.
 	[[nodiscard]] Result<void> commit(uint64_t seq, uint64_t out_end);
 
+	// Bytes of a record that isn't complete yet.
+	size_t unfinished() const { return record_.size(); }
+
 	// Of the last start().
 	const std::optional<RecordChain> &chain() const { return chain_; }
 	uint64_t committed() const { return committed_; }

@@ -32,11 +32,34 @@ const Store::Incarnation *Store::incarnation(uint64_t sid) const
 	return e.active != nullptr ? e.active.get() : e.pending.get();
 }
 
+void Store::account(Incarnation &i, size_t added, size_t removed)
+{
+	auto &user = user_bytes_[i.user];
+	i.bytes += added - removed;
+	bytes_ += added - removed;
+	user += added - removed;
+	if (user == 0)
+		user_bytes_.erase(i.user);
+}
+
+// One user can't take all, and leave nothing for others.
+bool Store::too_much(const std::string &user, size_t more) const
+{
+	size_t all = bytes_ + more;
+	if (all <= limits_.total_bytes)
+		return false;
+	auto it = user_bytes_.find(user);
+	size_t own = it == user_bytes_.end() ? more : it->second + more;
+	size_t users = user_bytes_.size() + (it == user_bytes_.end());
+	return all > 2 * limits_.total_bytes ||
+	    own > limits_.total_bytes / users;
+}
+
 void Store::forget(std::unique_ptr<Incarnation> &i)
 {
 	if (i == nullptr)
 		return;
-	bytes_ -= i->bytes;
+	account(*i, 0, i->bytes);
 	by_sid_.erase(i->sid);
 	i.reset();
 }
@@ -64,7 +87,7 @@ Result<void> Store::open(const OpenFrame &o, SteadyTime now)
 	auto it = flows_.find(flow);
 	if (it == flows_.end() && flows_.size() >= limits_.sessions)
 		return fail("too many sessions");
-	if (bytes_ + o.root.size() > limits_.total_bytes)
+	if (too_much(o.user, o.root.size()))
 		return fail("records of all sessions take too much memory");
 	if (it == flows_.end())
 		it = flows_.emplace(flow, Entry(flow)).first;
@@ -73,8 +96,8 @@ Result<void> Store::open(const OpenFrame &o, SteadyTime now)
 	auto i = std::make_unique<Incarnation>(Incarnation{.sid = o.sid,
 	    .chain = *chain, .root = Buffer(o.root), .tcp = o.tcp,
 	    .tcp_at = now, .user = o.user, .records = {},
-	    .checkpoints = {}, .bytes = o.root.size(), .acked = 0});
-	bytes_ += i->bytes;
+	    .checkpoints = {}, .bytes = 0, .acked = 0});
+	account(*i, o.root.size(), 0);
 	by_sid_.emplace(o.sid, it);
 	e.pending = std::move(i);
 	return {};
@@ -107,8 +130,7 @@ Result<CommitEntry> Store::record(const RecordFrame &f)
 	i.records.push_back({Buffer(f.record), env->out_off});
 	if (env->type == JEEBS_REC_CHECKPOINT)
 		i.checkpoints.push_back(env->seq);
-	i.bytes += f.record.size();
-	bytes_ += f.record.size();
+	account(i, f.record.size(), 0);
 	i.acked = std::max(i.acked, env->acked_off);
 	if (first) {
 		forget(e->active);
@@ -119,7 +141,7 @@ Result<CommitEntry> Store::record(const RecordFrame &f)
 	if (e->active->bytes > limits_.session_bytes)
 		return reject(fmt::format("records take more than {} bytes",
 		    limits_.session_bytes));
-	if (bytes_ > limits_.total_bytes)
+	if (too_much(i.user, 0))
 		return reject("records of all sessions take too much memory");
 	return CommitEntry{f.sid, env->seq, env->out_off + env->stream_len};
 }
@@ -137,8 +159,7 @@ void Store::trim(Entry &e)
 	while (i.checkpoints.size() > 1 && starts(i.checkpoints[1]) <= i.acked) {
 		i.checkpoints.pop_front();
 		while (first_seq() < i.checkpoints.front()) {
-			i.bytes -= i.records.front().data.size();
-			bytes_ -= i.records.front().data.size();
+			account(i, 0, i.records.front().data.size());
 			i.records.pop_front();
 		}
 	}
@@ -181,6 +202,7 @@ void Store::clear()
 {
 	by_sid_.clear();
 	flows_.clear();
+	user_bytes_.clear();
 	bytes_ = input_total_ = 0;
 }
 
@@ -202,9 +224,11 @@ bool Store::input(Bytes ip_packet)
 	e.inputs.push_back({end, Buffer(packet)});
 	e.input_bytes += packet.size();
 	input_total_ += packet.size();
+	size_t share = limits_.input_total_bytes / flows_.size();
 	while (e.inputs.size() > limits_.input_packets ||
 	    e.input_bytes > limits_.input_bytes ||
-	    (input_total_ > limits_.input_total_bytes && !e.inputs.empty())) {
+	    (input_total_ > limits_.input_total_bytes &&
+	    e.input_bytes > share)) {
 		e.input_bytes -= e.inputs.front().data.size();
 		input_total_ -= e.inputs.front().data.size();
 		e.inputs.pop_front();

@@ -29,18 +29,21 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 
 struct StoreLimits {
 	size_t session_bytes = 32U << 20;	// records of one session
-	size_t total_bytes = 1U << 30;		// records of all
+	// Records of all, and their packets. Where these are exceeded, it is by
+	// those who hold more than their share, equal for each user or session;
+	// twice as much is the end for everybody.
+	size_t total_bytes = 1U << 30;
+	size_t input_total_bytes = 256U << 20;
 	size_t sessions = 20000;
 	size_t input_bytes = 4U << 20;		// tapped packets of one session
 	size_t input_packets = 8192;
-	size_t input_total_bytes = 256U << 20;
 };
 
 // What the store knows of one session: a copy, stays valid.
 struct StoredSession {
 	uint64_t sid = 0;
 	Flow flow;
-	std::string user;	// for status only: not verified
+	std::string user;	// as MON said; not verified
 	uint64_t epoch = 0;
 	std::array<uint8_t, JEEBS_ID_LEN> record_id{};
 	jeebs_tcp_state tcp{};
@@ -132,12 +135,15 @@ private:
 	StoredSession describe(const Entry &, const Incarnation &) const;
 	void trim(Entry &);
 	void trim_inputs(Entry &);
+	void account(Incarnation &, size_t added, size_t removed);
+	bool too_much(const std::string &user, size_t more) const;
 	void forget(std::unique_ptr<Incarnation> &);
 	void erase(Entry &);
 
 	StoreLimits limits_;
 	Entries flows_;
 	std::unordered_map<uint64_t, Entries::iterator> by_sid_;
+	std::unordered_map<std::string, size_t> user_bytes_;
 	size_t bytes_ = 0;
 	size_t input_total_ = 0;
 };

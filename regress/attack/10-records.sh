@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: ISC
 # Real records, edited by somebody who holds the standby's store or the way to
 # it, before the real sshd-adopt: bits flipped, cut, shuffled, spliced, rolled
-# back, replayed. FLIP_EVERY=1 flips every byte there is.
+# back, replayed. FLIP_EVERY=1 flips all there is
+# (a quarter of an hour).
 . "$(dirname "$0")/../e2e/lib.bash"
 unaudited="jeebsd is played, and no client uses a VIP"
 lab_up --no-wait
@@ -15,7 +16,7 @@ login talks vip "${direct[@]}"
 pty talks 'send exec {f}<> <(:); while :; do read -t 0.005 -u $f || echo .; done\r'
 login quiet vip "${direct[@]}" -l root
 coproc forger { lab exec alpha -- "$build/e2e/forger" /run/jeebs \
-	"${FLIP_EVERY:-16}" 2>&1 | tee "$scratch/forger.out"; }
+	"${FLIP_EVERY:-40}" 2>&1 | tee "$scratch/forger.out"; }
 while IFS= read -r -u "${forger[0]}" line; do
 	case $line in
 	ok:*) ok "${line#ok: }" ;;

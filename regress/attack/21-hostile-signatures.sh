@@ -19,7 +19,7 @@ unsigned attack-sign-root-256 78
 unsigned attack-sign-recovery 110
 unsigned attack-sign-proof 1
 # As long as an exchange hash: signed, like in every sshd; it can't be taken for
-# a root record or a recovery key (unit test: jeebs_seal).
+# a root record or a recovery key (unit test: what_is_signed_is_nothing_that_pa_can_have_signed).
 hostile attack-sign-hash
 check "a signature of 64 bytes is given" within 10 sshd_said 'attack-sign-hash: SIGNED'
 hostile_end

@@ -7,11 +7,12 @@
 //   build/e2e/forger RUN-DIR EVERY      on the host of a running sshd, jeebsd
 //                                       dead; two sessions are there
 //
-// The session of user "lab" must keep printing, root's must be quiet. Of the
-// checkpoint's and progress records' sealed bytes every EVERYth is flipped, of
-// all others each. Prints a line "ok: ..." or "FAIL: ..." per attack; at the
-// end kills root's sshd, adopts that session for good, and says "adopted"; ends
-// at the end of its input.
+// The session of user "lab" must keep printing, root's must be quiet. With EVERY
+// 1, every bit of the root record and every byte of the others is flipped; else
+// one bit of each byte of the root record, each byte of an envelope (in one of
+// the records), of the others' sealed part every EVERYth. Prints a line "ok: ..."
+// or "FAIL: ..." per attack; at the end kills root's sshd, adopts that session
+// for good, and says "adopted"; ends at the end of its input.
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -96,14 +97,15 @@ void flip(Record &file, size_t at)
 	file[at] ^= static_cast<uint8_t>(1U << at % 8);
 }
 
-// Every bit of the root record and of its length.
-void flips_in_root(Forger &f)
+// The root record and its length.
+void flips_in_root(Forger &f, int step)
 {
 	f.fresh();
 	Record good = f.file();
 	size_t runs = 0, refused = 0;
 	for (size_t at = 0; at < 4 + f.victim.chain.root.size(); at++) {
-		for (int bit = 0; bit < 8; bit++) {
+		for (int bit = static_cast<int>(at) % step; bit < 8;
+		    bit += step) {
 			Record bad = good;
 			bad[at] ^= static_cast<uint8_t>(1U << bit);
 			auto a = f.adopt(bad);
@@ -130,8 +132,10 @@ void flips_in_records(Forger &f, size_t every)
 	for (size_t which = 0; which < chain_records; which++) {
 		size_t runs = 0, refused = 0, len = 1;
 		size_t clear = 4 + JEEBS_ENVELOPE_LEN;
-		for (size_t at = 0; at < len;
-		    at += at < clear || at + JEEBS_TAG_LEN >= len ? 1 : every) {
+		for (size_t at = 0; at < len; at += at < clear ? 1 : every) {
+			if (every > 1 && at < clear &&
+			    at % chain_records != which)
+				continue;
 			f.fresh();
 			std::vector<size_t> starts;
 			Record bad = file_of(f.victim.chain.root,
@@ -148,9 +152,9 @@ void flips_in_records(Forger &f, size_t every)
 				    which, at, len, a.ready ? "adopted" :
 				    a.reason.c_str());
 		}
-		verdict(runs == refused, fmt::format("{} of {} bytes flipped "
-		    "in record {} of the chain: {} refused", runs, len,
-		    which + 1, refused));
+		verdict(runs == refused, fmt::format("{} bytes flipped in "
+		    "record {} of the chain (about {}): {} refused", runs,
+		    which + 1, len, refused));
 	}
 }
 
@@ -458,9 +462,11 @@ try {
 		throw std::runtime_error("usage: forger RUN-DIR EVERY");
 	Forger f(argv[1]);
 	pid_t first = supervisor(f);
+	auto every = static_cast<size_t>(std::atoi(argv[2]));
+	must(every > 0, "EVERY must be a number");
 	f.control("at first");
-	flips_in_root(f);
-	flips_in_records(f, static_cast<size_t>(std::atoi(argv[2])));
+	flips_in_root(f, every == 1 ? 1 : 8);
+	flips_in_records(f, every);
 	f.control("after the flips");
 	shuffled(f);
 	cut(f);

@@ -96,13 +96,14 @@ inline bool same_bytes(Bytes a, Bytes b)
 class FakeSink : public FrameSink {
 public:
 	bool up = true, full = false;
+	size_t room = SIZE_MAX;	// bytes in sent: from there on it is congested
 	PeerHello hello;
 	Buffer sent;
 	size_t frames = 0;
 
 	bool is_up() const override { return up; }
 	const PeerHello *peer() const override { return up ? &hello : nullptr; }
-	bool congested() const override { return full; }
+	bool congested() const override { return full || sent.size() >= room; }
 	bool send(Buffer b) override
 	{
 		if (up) {

@@ -114,6 +114,39 @@ BOOST_AUTO_TEST_CASE(recovery_key_signed_through_an_agent)
 	SSH_OK(verify(blob(b.get()), pub.get()));
 }
 
+// MON signs for PA what is as long as an exchange hash, or a proof of its own
+// that begins with a length: what is signed here is neither.
+BOOST_AUTO_TEST_CASE(what_is_signed_is_nothing_that_pa_can_have_signed)
+{
+	static sshkey *secret;
+	static Blob tosign;
+	KeyPtr k = make_key(KEY_ED25519);
+	secret = k.get();
+	auto signer = [](sshkey *, u_char **sig, size_t *len,
+	    const u_char *data, size_t dlen, const char *alg, const char *,
+	    const char *, u_int, void *) -> int {
+		tosign.assign(data, data + dlen);
+		return sshkey_sign(secret, sig, len, data, dlen, alg, nullptr,
+		    nullptr, 0);
+	};
+	RecoveryPtr r = make_recovery();
+	auto pub = make_pub(r);
+	auto root = sample_root();
+	BufPtr b = buf();
+	u_char key[JEEBS_KEY_LEN];
+	for (bool recovery : { true, false }) {
+		if (recovery)
+			SSH_OK(jeebs_recovery_blob(r.get(), "beta", 2000,
+			    k.get(), signer, nullptr, b.get()));
+		else
+			SSH_OK(jeebs_root_seal(root.get(), pub.get(), k.get(),
+			    signer, nullptr, b.get(), key));
+		BOOST_TEST(tosign.size() > size_t{64});
+		BOOST_TEST(std::string(tosign.begin(), tosign.begin() + 6) ==
+		    "SSHSIG");
+	}
+}
+
 BOOST_AUTO_TEST_CASE(recovery_key_expires)
 {
 	KeyPtr k = make_key(KEY_ED25519);

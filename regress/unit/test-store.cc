@@ -297,6 +297,42 @@ BOOST_AUTO_TEST_CASE(quota_of_all)
 	BOOST_TEST(store.find(1)->adoptable);
 }
 
+BOOST_AUTO_TEST_CASE(one_user_cant_take_all)
+{
+	StoreLimits limits;
+	limits.total_bytes = 6000;
+	store = Store(limits);
+	auto open_as = [this](uint64_t sid, const char *user) {
+		auto root = make_root();
+		return store.open({.sid = sid, .root = root.bytes(),
+		    .tcp = make_tcp(static_cast<uint16_t>(5000 + sid)),
+		    .user = user}, t0).has_value();
+	};
+	for (uint64_t sid : {1, 2, 3})
+		BOOST_REQUIRE(open_as(sid, "greedy"));
+	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT,
+	    .stream_len = 2500}));
+	BOOST_REQUIRE(put(2, {.type = JEEBS_REC_CHECKPOINT,
+	    .stream_len = 2500}));
+	// All is taken, and yet there is room for somebody else.
+	BOOST_REQUIRE(open_as(4, "modest"));
+	BOOST_REQUIRE(put(4, {.type = JEEBS_REC_CHECKPOINT,
+	    .stream_len = 2000}));
+	BOOST_TEST(!open_as(5, "greedy"));
+	BOOST_TEST(!put(3, {.type = JEEBS_REC_CHECKPOINT, .stream_len = 10}));
+	BOOST_TEST(store.find(4)->adoptable);
+	BOOST_REQUIRE(put(4, {.seq = 2, .out_off = 2000, .stream_len = 300}));
+	// But not without end.
+	BOOST_TEST(!put(4, {.seq = 3, .out_off = 2300, .stream_len = 2000}));
+	// What goes makes room.
+	store.close(1);
+	store.close(2);
+	BOOST_TEST(store.bytes() == 0U);
+	BOOST_REQUIRE(open_as(6, "greedy"));
+	BOOST_TEST(put(6, {.type = JEEBS_REC_CHECKPOINT,
+	    .stream_len = 5000}).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(tcp_state_is_refreshed_but_never_moved)
 {
 	open(1);
@@ -398,6 +434,27 @@ BOOST_AUTO_TEST_CASE(inputs_are_bounded_the_oldest_go)
 	BOOST_TEST(store.input(packet(100, 900).bytes()));
 	BOOST_TEST(store.inputs(1).size() < 3U);
 	BOOST_TEST(store.find(1)->input_bytes <= 1000U);
+}
+
+BOOST_AUTO_TEST_CASE(packets_of_one_session_dont_push_out_anothers)
+{
+	StoreLimits limits;
+	limits.input_total_bytes = 2000;
+	store = Store(limits);
+	for (uint64_t sid : {1, 2}) {
+		open(sid, 1, static_cast<uint16_t>(5000 + sid));
+		BOOST_REQUIRE(put(sid, {.type = JEEBS_REC_CHECKPOINT}));
+	}
+	for (uint64_t at = 0; at < 4000; at += 400)
+		BOOST_TEST(store.input(packet(at, 400, 5001).bytes()));
+	BOOST_TEST(store.inputs(1).size() == 4U);
+	// Two of its own are less than its share.
+	BOOST_TEST(store.input(packet(0, 400, 5002).bytes()));
+	BOOST_TEST(store.input(packet(400, 400, 5002).bytes()));
+	BOOST_TEST(store.inputs(2).size() == 2U);
+	BOOST_TEST(store.input(packet(4000, 400, 5001).bytes()));
+	BOOST_TEST(store.inputs(1).size() == 2U);
+	BOOST_TEST(store.inputs(2).size() == 2U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
