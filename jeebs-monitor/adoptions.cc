@@ -374,12 +374,17 @@ Adoptions::reset(const RunPtr &r, const std::string &reason)
 		ok = p_.restorer.release(r->tcp.get());
 	if (ok)
 		ok = abort_connection(r->tcp.get());
-	// Otherwise the kernel, which knows no such connection, resets it at
-	// the client's next packet.
 	if (!ok)
 		log::warning("session from {}: reset: {}",
 		    r->s.flow.remote_name(), ok.error().what);
 	p_.net.release({&r->s.flow, 1});
+	// A client that is past this reset's number takes no notice of it, nor
+	// of none at all (RFC 5961 section 3.2). It answers a question, and the
+	// kernel, which knows no such connection, answers that with a reset.
+	if (auto asked = p_.ack_probe.send(r->s.tcp, r->plan.acked,
+	    r->plan.in_off, r->plan.ts_val); !asked)
+		log::warning("session from {}: reset: {}",
+		    r->s.flow.remote_name(), asked.error().what);
 	done_with(r);
 	maybe_finish();
 }
