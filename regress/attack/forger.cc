@@ -394,23 +394,24 @@ void bad_requests(Forger &f)
 	f.control("under a flood of connections");
 }
 
-pid_t channel_pid(const Victim &v)
+pid_t peer_pid(int fd)
 {
 	ucred cred{};
 	socklen_t len = sizeof(cred);
-	must(::getsockopt(v.channel.get(), SOL_SOCKET, SO_PEERCRED, &cred,
-	    &len) == 0, "SO_PEERCRED");
+	must(::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0,
+	    "SO_PEERCRED");
 	return cred.pid;
+}
+
+pid_t channel_pid(const Victim &v)
+{
+	return peer_pid(v.channel.get());
 }
 
 // Which process holds sshd-adopt's end: the supervisor.
 pid_t supervisor(const Forger &f)
 {
-	ucred cred{};
-	socklen_t len = sizeof(cred);
-	must(::getsockopt(f.jeebsd.adopt_fd(), SOL_SOCKET, SO_PEERCRED, &cred,
-	    &len) == 0, "SO_PEERCRED");
-	return cred.pid;
+	return peer_pid(f.jeebsd.adopt_fd());
 }
 
 void restarted(Forger &f, pid_t first)
