@@ -36,21 +36,12 @@ extern ServerOptions options;
 static struct sshbuf *
 root_message(struct hostile *h)
 {
-	struct jeebs_envelope env = h->last;
-	struct sshbuf *m, *root;
-	u_char filler[512];
+	struct sshbuf *m, *root = hostile_root(h);
 	int r;
 
-	if ((m = sshbuf_new()) == NULL || (root = sshbuf_new()) == NULL)
+	if ((m = sshbuf_new()) == NULL)
 		fatal_f("sshbuf_new");
-	env.type = JEEBS_REC_ROOT;
-	env.seq = env.in_off = env.out_off = env.acked_off = 0;
-	env.stream_len = 0;
-	env.sealed_len = sizeof(filler) - JEEBS_TAG_LEN;
-	memset(filler, 'r', sizeof(filler));
-	if ((r = jeebs_envelope_put(root, &env)) != 0 ||
-	    (r = sshbuf_put(root, filler, sizeof(filler))) != 0 ||
-	    (r = sshbuf_put_u8(m, JEEBS_MSG_ROOT)) != 0 ||
+	if ((r = sshbuf_put_u8(m, JEEBS_MSG_ROOT)) != 0 ||
 	    (r = sshbuf_put_stringb(m, root)) != 0)
 		fatal_fr(r, "root");
 	sshbuf_free(root);

@@ -87,9 +87,9 @@ run_edit(struct hostile *h)
 	sshbuf_free(record);
 }
 
-/* A root record, well-formed as far as jeebsd looks. */
-static void
-root_record(struct hostile *h)
+/* A root record, well-formed as far as jeebsd looks; the caller's. */
+struct sshbuf *
+hostile_root(struct hostile *h)
 {
 	struct jeebs_envelope env = h->last;
 	struct sshbuf *b;
@@ -106,6 +106,14 @@ root_record(struct hostile *h)
 	if ((r = jeebs_envelope_put(b, &env)) != 0 ||
 	    (r = sshbuf_put(b, filler, sizeof(filler))) != 0)
 		fatal_fr(r, "root");
+	return b;
+}
+
+static void
+root_record(struct hostile *h)
+{
+	struct sshbuf *b = hostile_root(h);
+
 	hostile_frame(h, b);
 	sshbuf_free(b);
 }

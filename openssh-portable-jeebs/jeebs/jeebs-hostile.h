@@ -44,6 +44,7 @@ void	hostile_write(struct hostile *, const void *, size_t);
 void	hostile_kick(struct hostile *);
 /* The same for a frame with this record in it. */
 void	hostile_frame(struct hostile *, const struct sshbuf *record);
+struct sshbuf *hostile_root(struct hostile *);
 /*
  * The next record of the chain, sealed with the session's key: type, stream
  * and state as said, and all offsets where they should be.
