@@ -63,6 +63,8 @@ struct End {
 	}
 };
 
+// Both ends share one thread. Limits are so long that no load makes either of
+// them seem silent; what tests a limit sets it.
 struct Pair {
 	ScratchDir dir;
 	asio::io_context io;
@@ -77,7 +79,7 @@ struct Pair {
 		    .connects = true,
 		    .peer_name = "beta", .peer_pin = beta_key.pin,
 		    .retry_min = 10ms, .retry_max = 50ms,
-		    .handshake_timeout = 1000ms, .dead_after = 400ms};
+		    .handshake_timeout = 60s, .dead_after = 60s};
 		to_alpha = to_beta;
 		to_alpha.connects = false;
 		to_alpha.peer_name = "alpha";
@@ -106,7 +108,7 @@ struct Pair {
 		start_alpha();
 	}
 	template <class Done>
-	bool run_until(Done done, std::chrono::milliseconds limit = 5s)
+	bool run_until(Done done, std::chrono::milliseconds limit = 30s)
 	{
 		auto end = std::chrono::steady_clock::now() + limit;
 		while (!done()) {
@@ -176,7 +178,7 @@ BOOST_AUTO_TEST_CASE(frames_arrive_in_order_and_whole)
 		sent.emplace_back(b.bytes());
 		BOOST_REQUIRE(alpha.link->send(std::move(b)));
 	}
-	BOOST_REQUIRE(run_until([&] { return beta.frames.size() == 300; }, 20s));
+	BOOST_REQUIRE(run_until([&] { return beta.frames.size() == 300; }));
 	for (size_t i = 0; i < 300; i++)
 		BOOST_REQUIRE(same_bytes(beta.frames[i].payload.bytes(),
 		    sent[i].bytes().subspan(frame_header_len)));
@@ -237,7 +239,7 @@ std::string foreign_handshake(asio::io_context &io, uint16_t port,
 	    SSL_free);
 	SSL_set_fd(ssl.get(), s.native_handle());
 	SSL_set_connect_state(ssl.get());
-	auto end = std::chrono::steady_clock::now() + 3s;
+	auto end = std::chrono::steady_clock::now() + 30s;
 	char byte;
 	while (std::chrono::steady_clock::now() < end) {
 		ERR_clear_error();
@@ -288,7 +290,7 @@ BOOST_AUTO_TEST_CASE(strangers_get_no_handshake)
 		closed = ec == asio::error::eof ||
 		    ec == asio::error::connection_reset;
 	});
-	BOOST_TEST(run_until([&] { return closed; }, 500ms));
+	BOOST_TEST(run_until([&] { return closed; }));
 	BOOST_TEST(beta.ups == 0);
 	to_alpha.accept_from = asio::ip::address_v4::loopback();
 	beta.link->stop();
@@ -318,8 +320,10 @@ BOOST_AUTO_TEST_CASE(the_connector_waits_for_a_listener)
 	auto port = beta.link->listen_port();
 	beta.link.reset();
 	start_alpha();
-	BOOST_TEST(!run_until([&] { return alpha.up.has_value(); }, 150ms));
-	BOOST_TEST(!alpha.link->stats().last_down.empty());
+	BOOST_TEST(run_until([&] {
+		return !alpha.link->stats().last_down.empty();
+	}));
+	BOOST_TEST(!alpha.up.has_value());
 	to_alpha.listen.port(port);
 	start_beta();
 	BOOST_TEST(both_up());
@@ -344,6 +348,7 @@ BOOST_AUTO_TEST_CASE(a_new_connection_replaces_the_old_one)
 
 BOOST_AUTO_TEST_CASE(a_silent_peer_is_found_dead)
 {
+	to_alpha.dead_after = 400ms;
 	start_beta();
 	// A peer that handshakes and then says nothing, and doesn't close.
 	tcp::socket s(io);
@@ -365,22 +370,31 @@ BOOST_AUTO_TEST_CASE(a_silent_peer_is_found_dead)
 	}));
 	Buffer hello;
 	put_hello(hello, {.host = "alpha", .version = "1"});
+	auto since = std::chrono::steady_clock::now();
 	BOOST_REQUIRE((*tls)->write(hello.bytes()).has_value());
 	BOOST_REQUIRE((*tls)->flush().has_value());
 	BOOST_REQUIRE(run_until([&] { return beta.up.has_value(); }));
-	auto since = std::chrono::steady_clock::now();
 	BOOST_REQUIRE(run_until([&] { return beta.downs == 1; }));
 	auto took = std::chrono::steady_clock::now() - since;
 	BOOST_TEST(beta.down.find("silent") == 0U);
-	BOOST_TEST((took >= to_alpha.dead_after - 50ms));
-	BOOST_TEST((took < to_alpha.dead_after * 3));
+	BOOST_TEST((took >= to_alpha.dead_after));
 }
 
 BOOST_AUTO_TEST_CASE(an_idle_link_stays_up)
 {
+	to_alpha.dead_after = to_beta.dead_after = 2s;
 	start();
 	BOOST_REQUIRE(both_up());
-	BOOST_TEST(!run_until([&] { return alpha.downs || beta.downs; }, 1200ms));
+	// Four pings come in dead_after.
+	const uint64_t a = alpha.link->stats().frames_in + 6;
+	const uint64_t b = beta.link->stats().frames_in + 6;
+	BOOST_TEST(run_until([&] {
+		return alpha.downs || beta.downs ||
+		    (alpha.link->stats().frames_in >= a &&
+		    beta.link->stats().frames_in >= b);
+	}));
+	BOOST_TEST(alpha.downs == 0);
+	BOOST_TEST(beta.downs == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_broken_protocol_ends_the_connection)
