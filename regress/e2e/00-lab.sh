@@ -95,6 +95,8 @@ is "each SYN is mirrored once" \
 capture alpha once host "$VIP" and 'tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn'
 on_vip vip true
 stop_capture
+refuses "a stopped capture's tcpdump has ended" lab exec alpha -- \
+	sh -c 'grep -lx tcpdump /proc/[0-9]*/comm'
 is "the server itself gets one" "$(captured once | wc -l)" 1
 
 # Loss.

@@ -214,11 +214,24 @@ capture() {
 		kill -0 "$capture_job" || return
 		sleep 0.01
 	done
+	capture_pid=$(last_descendant "$capture_job")
 }
 
+# tcpdump itself: a signal to what waits for it would leave it running. A host
+# that died took it along.
 stop_capture() {
-	kill "$capture_job"
+	kill "$capture_pid" 2>/dev/null || :
 	wait "$capture_job" || :
+	[[ ! -e /proc/$capture_pid ]] || fail "tcpdump $capture_pid lives on"
+}
+
+# Child of child of ... PID, each the only one.
+last_descendant() {
+	local pid=$1 child
+	while child=$(<"/proc/$pid/task/$pid/children") && [[ $child ]]; do
+		pid=${child% }
+	done
+	echo "$pid"
 }
 
 # Packets of a stopped capture, one a line, with the time of day in seconds.
