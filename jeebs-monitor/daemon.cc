@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 
 #include "commit-log.hh"
+#include "jeebs-testing.h"
 #include "jeebs-wire.h"
 #include "log.hh"
 
@@ -430,6 +431,7 @@ Daemon::tick()
 {
 	Time now = BootClock::now();
 
+	jeebs_testing_fault("jeebsd");
 	heartbeat_.alive(now);
 	role_.has_sessions(open_sessions_ > 0);
 	Duration gap = now - last_tick_;

@@ -347,6 +347,7 @@ try_start(struct ssh *ssh)
 	if ((r = record(ssh, JEEBS_REC_CHECKPOINT, from)) != 0)
 		give_up(r, "checkpoint");
 	debug_f("exported from offset %llu on", (unsigned long long)from);
+	jeebs_testing_fault("session");
 	jeebs_testing_attack(ssh, ex.mon_fd, ex.kick, ex.commit, ex.ring,
 	    ex.ring_size, ex.chain);
 }

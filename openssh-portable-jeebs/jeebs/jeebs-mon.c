@@ -45,6 +45,7 @@
 #include "jeebs/jeebs-root.h"
 #include "jeebs/jeebs-session.h"
 #include "jeebs/jeebs-tcp.h"
+#include "jeebs/jeebs-testing.h"
 
 #define RECONNECT_SECONDS	1
 #define ROOT_LIFETIME		(24 * 60 * 60)
@@ -578,6 +579,7 @@ jeebs_session_in_monitor(void)
 	if (mon.pa_end != -1)
 		close(mon.pa_end);
 	mon.pa_end = -1;
+	jeebs_testing_fault("monitor");
 	if (jeebs_on_monitor != NULL)
 		jeebs_on_monitor();
 }

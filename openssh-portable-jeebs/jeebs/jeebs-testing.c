@@ -5,9 +5,12 @@
 #include <sys/types.h>
 #include <sys/stat.h>
 
+#include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -68,4 +71,53 @@ jeebs_testing_stop(const char *point)
 		return;
 	logit("jeebs testing: process %ld stops at %s", (long)getpid(), point);
 	(void)raise(SIGSTOP);
+}
+
+#ifdef __SANITIZE_THREAD__
+static void *
+planted_race(void *n)
+{
+	++*(volatile int *)n;
+	return NULL;
+}
+
+static void
+plant(void)
+{
+	pthread_t t;
+	volatile int n = 0;
+
+	if (pthread_create(&t, NULL, planted_race, (void *)&n) != 0)
+		return;
+	(void)planted_race((void *)&n);
+	(void)pthread_join(t, NULL);
+}
+#else
+static void
+plant(void)
+{
+	/* The compiler mustn't see what is wrong. */
+	volatile size_t end = 4;
+	volatile int sum = INT_MAX;
+	volatile char *p;
+
+	if ((p = malloc(end)) == NULL)
+		return;
+	sum = sum + 1;
+	p[end] = 0;
+	free((char *)p);
+}
+#endif
+
+void
+jeebs_testing_fault(const char *point)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "fault %s", point);
+	if (!jeebs_testing(name))
+		return;
+	logit("jeebs testing: process %ld is at fault: %s", (long)getpid(),
+	    point);
+	plant();
 }

@@ -30,6 +30,12 @@ int	jeebs_testing(const char *name);
 /* Stops this process (SIGSTOP) if there is a switch "stop POINT". */
 void	jeebs_testing_stop(const char *point);
 /*
+ * Errors for the sanitizers, if there is a switch "fault POINT": a sum that
+ * overflows, then a byte written behind its memory; with ThreadSanitizer, a
+ * race of two threads.
+ */
+void	jeebs_testing_fault(const char *point);
+/*
  * Stop points of a key exchange that is under way: "kex-STAGE-WHEN", with the
  * stage of PROTOCOL.jeebs, section 7.6.
  */
@@ -52,6 +58,7 @@ void	jeebs_testing_memfd(int);
 
 #define jeebs_testing(name)		0
 #define jeebs_testing_stop(point)	do { } while (0)
+#define jeebs_testing_fault(point)	do { } while (0)
 #define jeebs_testing_kex(ssh, when)	do { } while (0)
 #define jeebs_testing_attack(...)	do { } while (0)
 #define jeebs_testing_memfd(fd)		do { } while (0)

@@ -19,6 +19,7 @@
 #include "jeebs/jeebs-adopt.h"
 #include "jeebs/jeebs-msg.h"
 #include "jeebs/jeebs-root.h"
+#include "jeebs/jeebs-testing.h"
 #include "jeebs/jeebs-worker.h"
 
 /*
@@ -198,5 +199,6 @@ jeebs_worker_wait(void)
 	job->sock = fds[2];
 	sshbuf_free(root);
 	sshbuf_free(m);
+	jeebs_testing_fault("worker");
 	return job;
 }

@@ -10,9 +10,11 @@ hostile_lab
 
 # What an honest user may have to wait for a line's answer, and an administrator
 # for a status, under attack on a machine of two cores; in milliseconds.
-patience=1500
+patience=$((1500 * ${TIMEOUT_FACTOR:-1}))
 # Memory of a jeebsd, in MB: the limits of one session and what is on its way.
+# A sanitizer's shadow, and what it keeps of freed memory, have no such bound.
 memory=160
+[[ -z ${JEEBS_REPORTS-} ]] || memory=
 
 ms() {
 	echo $((${EPOCHREALTIME/./} / 1000))
@@ -53,7 +55,8 @@ under() {
 	echo "$1: echo $echoes ms, status $answers ms, RSS $rss_a and $rss_b MB, $rounds rounds"
 	check "$1: the honest session's keys are echoed" eval "((echoes <= patience))"
 	check "$1: jeebsd answers" eval "((answers <= patience))"
-	check "$1: jeebsd's memory is bounded" eval "((rss_a <= memory && rss_b <= memory))"
+	[[ -z $memory ]] || check "$1: jeebsd's memory is bounded" \
+		eval "((rss_a <= memory && rss_b <= memory))"
 	pty_stop late
 	hostile_end
 }

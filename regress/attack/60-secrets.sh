@@ -7,6 +7,7 @@
 # sshd-adopt and from the monitors. The same search finds both where they are:
 # in sshd's and sshd-adopt's memory.
 . "$(dirname "$0")/../e2e/lib.bash"
+unsanitized "they map terabytes, and the search reads all memory that is mapped"
 search=$build/e2e/secret-search
 report=$build/e2e/secrets.out
 /usr/bin/python3 -c 'import asyncssh' 2>/dev/null ||

@@ -16,7 +16,7 @@ adopts() {
 	lab exec "$survivor" -- bash -c 'for p in /proc/[0-9]*; do
 		t=$(tr "\0" " " <$p/cmdline) || continue
 		[[ $t == sshd-adopt:* ]] || continue
-		read -r base _ <$p/maps
+		base=$(grep -m 1 "/sshd-adopt$" $p/maps) || continue
 		echo "${p#/proc/} $(awk "/^PPid/ { print \$2 }" $p/status) ${base%%-*} $t"
 	done' 2>/dev/null
 }

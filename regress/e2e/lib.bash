@@ -24,6 +24,11 @@ skip() {
 	exit 77
 }
 
+# With the programs of regress/sanitize/check the test says nothing: WHY
+unsanitized() {
+	[[ -z ${JEEBS_REPORTS-} ]] || skip "not with sanitizers: $*"
+}
+
 ok() {
 	passed=$((passed + 1))
 	echo "ok: $tid: $*"
@@ -126,9 +131,13 @@ audit_finds() {
 	sed 's/^/    /' "$scratch/audit.out"
 }
 
-# No service of alpha or beta ended by itself, which a failover would hide.
+# No service of alpha or beta ended by itself, which a failover would hide, and
+# none wrote a sanitizer's report to its log.
 no_service_crashed() {
 	local said
+	said=$(grep -shE 'ERROR: [A-Za-z]*Sanitizer|: runtime error: ' \
+		"${JEEBS_LAB_DIR:-/run/jeebs-lab}/$JEEBS_LAB"/hosts/{alpha,beta}/log/*.log || :)
+	[[ -z $said ]] || fail "a sanitizer's report: $said"
 	said=$(grep -shE ' ended with status (13[1-689]|14[0-9]|15[0-9])$' \
 		"${JEEBS_LAB_DIR:-/run/jeebs-lab}/$JEEBS_LAB"/hosts/{alpha,beta}/log/*.log || :)
 	[[ -z $said ]] || fail "a service crashed: $said"
@@ -136,6 +145,7 @@ no_service_crashed() {
 
 # For tests that need another lab, or none.
 lab_down() {
+	no_service_crashed
 	audit
 	lab down
 }
