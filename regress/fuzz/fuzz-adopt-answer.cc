@@ -19,18 +19,11 @@
 #include "jeebs-wire.h"
 #include "log.hh"
 #include "msg.hh"
+#include "target.hh"
 
 using namespace jeebs;
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
 namespace {
-
-void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 // sshd-adopt's socket.
 struct Server {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "descriptors.hh"
+#include "no-leak-check.hh"
 #include "sealed-input.hh"
 #include "sshd/parts.h"
 
@@ -23,12 +24,6 @@ struct jeebs_job;
 int __wrap_jeebs_worker_give(const jeebs_job *)
 {
 	return SSH_ERR_SYSTEM_ERROR;
-}
-
-// sshd keeps what lives until it exits.
-const char *__asan_default_options()
-{
-	return "detect_leaks=0";
 }
 }
 
@@ -42,7 +37,7 @@ sshbuf *good_root(const jeebs_recovery_pub *pub)
 	u_char key[JEEBS_KEY_LEN];
 	const u_char zero[32] = {};
 
-	MUST(root != nullptr && rec != nullptr);
+	must(root != nullptr && rec != nullptr);
 	root->not_after = static_cast<uint64_t>(time(nullptr)) + 86400 * 365;
 	root->host = strdup("from");
 	root->user = strdup("fuzz");
@@ -53,7 +48,7 @@ sshbuf *good_root(const jeebs_recovery_pub *pub)
 	root->tcp.local[0] = root->tcp.remote[0] = 10;
 	root->tcp.local_port = root->tcp.remote_port = 22;
 	root->tcp.mss = 1460;
-	MUST(sshbuf_put(root->session_id, zero, sizeof(zero)) == 0 &&
+	must(sshbuf_put(root->session_id, zero, sizeof(zero)) == 0 &&
 	    sshbuf_put(root->auth_opts, zero, 1) == 0 &&
 	    jeebs_root_seal(root, pub, parts_hostkey(), nullptr, nullptr, rec,
 	    key) == 0);
@@ -75,7 +70,7 @@ struct Setup {
 
 void put(int fd, const void *p, size_t n)
 {
-	MUST(write(fd, p, n) == static_cast<ssize_t>(n));
+	must(write(fd, p, n) == static_cast<ssize_t>(n));
 }
 
 // flags 1: sealed, 2: the good root comes first, 4: with one byte changed
@@ -84,11 +79,11 @@ int records(const Setup &up, unsigned flags, unsigned at, const uint8_t *p,
 {
 	int fd = memfd_create("records", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	MUST(fd != -1);
+	must(fd != -1);
 	if (flags & 2) {
 		u_char len[4];
 		sshbuf *copy = sshbuf_new();
-		MUST(sshbuf_putb(copy, up.root) == 0);
+		must(sshbuf_putb(copy, up.root) == 0);
 		if (flags & 4)
 			sshbuf_mutable_ptr(copy)[at % sshbuf_len(copy)] ^= 0x20;
 		POKE_U32(len, sshbuf_len(copy));
@@ -98,7 +93,7 @@ int records(const Setup &up, unsigned flags, unsigned at, const uint8_t *p,
 	}
 	put(fd, p, n);
 	if (flags & 1)
-		MUST(fcntl(fd, F_ADD_SEALS,
+		must(fcntl(fd, F_ADD_SEALS,
 		    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0);
 	return fd;
 }
@@ -112,9 +107,9 @@ void check_answer(int job)
 	char *why = nullptr;
 
 	if (jeebs_msg_recv(job, m, nullptr, 0, &nfds, MSG_DONTWAIT) == 0) {
-		MUST(sshbuf_get_u8(m, &type) == 0 && type == JEEBS_MSG_FAILED);
-		MUST(sshbuf_get_cstring(m, &why, nullptr) == 0);
-		MUST(sshbuf_len(m) == 0 && strlen(why) < JEEBS_MAX_REASON);
+		must(sshbuf_get_u8(m, &type) == 0 && type == JEEBS_MSG_FAILED);
+		must(sshbuf_get_cstring(m, &why, nullptr) == 0);
+		must(sshbuf_len(m) == 0 && strlen(why) < JEEBS_MAX_REASON);
 		free(why);
 	}
 	sshbuf_free(m);
@@ -137,13 +132,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (n == 0)
 		return 0;
-	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s) == 0);
-	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, job) == 0);
-	MUST((tcp = dup(job[0])) != -1);
+	must(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s) == 0);
+	must(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, job) == 0);
+	must((tcp = dup(job[0])) != -1);
 	const int file = records(up, data[0], at, data + 6 + n, rest - n);
 	const int fds[] = {tcp, file, job[1], tcp};
 	sshbuf *m = sshbuf_from(data + 6, n);
-	MUST(jeebs_msg_send(s[0], m, fds, data[1] % 5, 0) == 0);
+	must(jeebs_msg_send(s[0], m, fds, data[1] % 5, 0) == 0);
 	sshbuf_free(m);
 	close(tcp);
 	close(file);

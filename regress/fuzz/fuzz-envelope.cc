@@ -12,20 +12,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (jeebs_envelope_get(in, &env) == 0) {
 		// what is accepted has no other encoding
-		MUST(sshbuf_len(in) == len - JEEBS_ENVELOPE_LEN);
-		MUST(jeebs_envelope_put(out, &env) == 0);
-		MUST(sshbuf_len(out) == JEEBS_ENVELOPE_LEN);
-		MUST(memcmp(sshbuf_ptr(out), data, JEEBS_ENVELOPE_LEN) == 0);
+		must(sshbuf_len(in) == len - JEEBS_ENVELOPE_LEN);
+		must(jeebs_envelope_put(out, &env) == 0);
+		must(sshbuf_len(out) == JEEBS_ENVELOPE_LEN);
+		must(memcmp(sshbuf_ptr(out), data, JEEBS_ENVELOPE_LEN) == 0);
 
 		const u_char key[JEEBS_KEY_LEN] = { 'f', 'u', 'z', 'z' };
 		const u_char *stream;
 		jeebs_envelope opened;
 		jeebs_chain *c = jeebs_chain_new(key, env.record_id, env.epoch);
-		MUST(c != nullptr);
+		must(c != nullptr);
 		// nobody who doesn't know the key makes a record
-		MUST(jeebs_chain_open(c, data, len, &opened, &stream,
+		must(jeebs_chain_open(c, data, len, &opened, &stream,
 		    state) != 0);
-		MUST(stream == nullptr && sshbuf_len(state) == 0);
+		must(stream == nullptr && sshbuf_len(state) == 0);
 		jeebs_chain_free(c);
 	}
 	sshbuf_free(in);

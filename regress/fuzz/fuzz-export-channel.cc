@@ -14,19 +14,12 @@
 #include "descriptors.hh"
 #include "fields.hh"
 #include "mon-channel.hh"
+#include "target.hh"
 #include "wire.hh"
 
 using namespace jeebs;
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
 namespace {
-
-void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 // An established connection, and its state as HELLO has it.
 struct Connection {

@@ -7,18 +7,11 @@
 #include <cstdlib>
 
 #include "frame.hh"
+#include "target.hh"
 
 using namespace jeebs;
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
 namespace {
-
-void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 // put must write the frame that payload came in.
 template <class T, class Put>

@@ -9,10 +9,9 @@
 #include <vector>
 
 #include "heartbeat.hh"
+#include "target.hh"
 
 using namespace jeebs;
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 namespace {
 

@@ -30,7 +30,7 @@ void send_raw(int sock, const uint8_t *data, size_t len, unsigned fds)
 			memcpy(CMSG_DATA(&control.hdr) + i * sizeof(int),
 			    &sock, sizeof(sock));
 	}
-	MUST(sendmsg(sock, &hdr, MSG_NOSIGNAL) == (ssize_t)len);
+	must(sendmsg(sock, &hdr, MSG_NOSIGNAL) == (ssize_t)len);
 }
 
 } // namespace
@@ -46,23 +46,23 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	data += 2;
 	len -= 2;
-	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s) == 0);
+	must(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s) == 0);
 	send_raw(s[0], data, len, sent);
 
 	sshbuf *b = sshbuf_new();
 	const int r = jeebs_msg_recv(s[1], b, fds, max, &nfds, 0);
 	if (r == 0) {
-		MUST(sent == (unsigned)nfds && nfds <= max);
-		MUST(len > 0 && len <= JEEBS_MAX_MSG);
-		MUST(sshbuf_len(b) == len);
-		MUST(memcmp(sshbuf_ptr(b), data, len) == 0);
+		must(sent == (unsigned)nfds && nfds <= max);
+		must(len > 0 && len <= JEEBS_MAX_MSG);
+		must(sshbuf_len(b) == len);
+		must(memcmp(sshbuf_ptr(b), data, len) == 0);
 		for (int i = 0; i < nfds; i++)
-			MUST(close(fds[i]) == 0);
+			must(close(fds[i]) == 0);
 	} else {
-		MUST(nfds == 0 && sshbuf_len(b) == 0);
-		MUST(len == 0 || len > JEEBS_MAX_MSG || sent > (unsigned)max);
+		must(nfds == 0 && sshbuf_len(b) == 0);
+		must(len == 0 || len > JEEBS_MAX_MSG || sent > (unsigned)max);
 		for (int i = 0; i < max; i++)
-			MUST(fds[i] == -1);
+			must(fds[i] == -1);
 	}
 	sshbuf_free(b);
 	close(s[0]);

@@ -6,10 +6,9 @@
 #include <cstdlib>
 
 #include "neighbor.hh"
+#include "target.hh"
 
 using namespace jeebs;
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 extern "C" int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

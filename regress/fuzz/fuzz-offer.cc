@@ -10,22 +10,9 @@
 #include <unistd.h>
 
 #include "descriptors.hh"
+#include "no-leak-check.hh"
 #include "sealed-input.hh"
 #include "sshd/parts.h"
-
-extern "C" {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wattributes"
-#include "kex.h"
-#include "packet.h"
-#pragma GCC diagnostic pop
-
-// sshd keeps what lives until it exits.
-const char *__asan_default_options()
-{
-	return "detect_leaks=0";
-}
-}
 
 namespace {
 
@@ -40,10 +27,10 @@ struct Setup {
 
 		parts_setup();
 		session = parts_ssh();
-		MUST(sshbuf_put(session->kex->client_version, "c", 1) == 0 &&
+		must(sshbuf_put(session->kex->client_version, "c", 1) == 0 &&
 		    sshbuf_put(session->kex->server_version, "s", 1) == 0);
 		pa = parts_mon_init();
-		MUST(jeebs_recovery_new(&r) == 0 && jeebs_recovery_blob(r,
+		must(jeebs_recovery_new(&r) == 0 && jeebs_recovery_blob(r,
 		    "fuzz", static_cast<uint64_t>(time(nullptr)) + 86400 * 365,
 		    parts_hostkey(), nullptr, nullptr, key) == 0);
 		jeebs_recovery_free(r);
@@ -59,8 +46,8 @@ int next_type(int sock, int want_fds)
 
 	if (jeebs_msg_recv(sock, m, fds, JEEBS_MAX_FDS, &nfds,
 	    MSG_DONTWAIT) == 0) {
-		MUST(sshbuf_get_u8(m, &type) == 0);
-		MUST(nfds == (type == JEEBS_MSG_ATTACH ? want_fds : 0));
+		must(sshbuf_get_u8(m, &type) == 0);
+		must(nfds == (type == JEEBS_MSG_ATTACH ? want_fds : 0));
 		for (int i = 0; i < nfds; i++)
 			close(fds[i]);
 	}
@@ -84,24 +71,24 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	int s[2];
 	sshbuf *m = sshbuf_new();
 
-	MUST(sshbuf_put(m, data + 2, front) == 0);
+	must(sshbuf_put(m, data + 2, front) == 0);
 	if (data[0] & 1)
-		MUST(sshbuf_put_stringb(m, up.key) == 0);
-	MUST(sshbuf_put(m, data + 2 + front, len - 2 - front) == 0);
-	MUST(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s) == 0);
+		must(sshbuf_put_stringb(m, up.key) == 0);
+	must(sshbuf_put(m, data + 2 + front, len - 2 - front) == 0);
+	must(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s) == 0);
 	if (jeebs_msg_send(s[0], m, fds, data[1] % 5, 0) == 0) {
 		const bool offered = data[2] == JEEBS_MSG_OFFER &&
 		    data[1] % 5 <= 3;
 		parts_mon_event(up.session, s[1]);
 		const int answer = next_type(s[0], 0);
 		const int told = next_type(up.pa, 3);
-		MUST(next_type(s[0], 0) == 0 && next_type(up.pa, 3) == 0);
+		must(next_type(s[0], 0) == 0 && next_type(up.pa, 3) == 0);
 		if (offered && answer == JEEBS_MSG_ROOT)
-			MUST(told == JEEBS_MSG_ATTACH && (data[0] & 1));
+			must(told == JEEBS_MSG_ATTACH && (data[0] & 1));
 		else if (offered)
-			MUST(answer == JEEBS_MSG_REFUSE && told == 0);
+			must(answer == JEEBS_MSG_REFUSE && told == 0);
 		else
-			MUST(answer == 0 && (told == 0 ||
+			must(answer == 0 && (told == 0 ||
 			    (told == JEEBS_MSG_UNATTACH &&
 			    data[2] == JEEBS_MSG_DETACH)));
 	} else

@@ -6,19 +6,11 @@
 #include <cstdlib>
 
 #include "segment.hh"
+#include "target.hh"
 
 using namespace jeebs;
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
 namespace {
-
-void
-must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 void
 check_split(const Segment &s)

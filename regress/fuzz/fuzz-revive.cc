@@ -3,22 +3,8 @@
 // the user's process: a channel, the counters, a key exchange under way. Each
 // is taken or refused; none ends the process.
 // fuzzes: jeebs-packet.inc jeebs-channels.inc jeebs-kex.inc
+#include "no-leak-check.hh"
 #include "sealed-input.hh"
-
-extern "C" {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wattributes"
-#include "packet.h"
-#include "channels.h"
-#include "jeebs-state.h"
-#pragma GCC diagnostic pop
-
-// libssh keeps what a process needs until it exits.
-const char *__asan_default_options()
-{
-	return "detect_leaks=0";
-}
-}
 
 namespace {
 
@@ -26,7 +12,7 @@ void put_keys(sshbuf *m)
 {
 	const uint8_t zero[64] = {};
 	sshbuf *b = sshbuf_new();
-	MUST(b != nullptr &&
+	must(b != nullptr &&
 	    sshbuf_put_cstring(b, "aes128-ctr") == 0 &&
 	    sshbuf_put_u32(b, 1) == 0 && sshbuf_put_u32(b, 16) == 0 &&
 	    sshbuf_put_string(b, zero, 16) == 0 &&
@@ -43,26 +29,26 @@ ssh *session()
 {
 	ssh *s = ssh_packet_set_connection(nullptr, -1, -1);
 	sshbuf *m = sshbuf_new();
-	MUST(s != nullptr && m != nullptr);
+	must(s != nullptr && m != nullptr);
 	ssh_packet_set_server(s);
 	channel_init_channels(s);
-	MUST(sshbuf_put_u32(m, 32) == 0 &&
+	must(sshbuf_put_u32(m, 32) == 0 &&
 	    sshbuf_put_cstring(m, "ssh-ed25519") == 0);
 	for (int i = 0; i < 4; i++)
-		MUST(sshbuf_put_u32(m, 0) == 0);
+		must(sshbuf_put_u32(m, 0) == 0);
 	for (int i = 0; i < 5; i++)
-		MUST(sshbuf_put_cstring(m, "x") == 0);
-	MUST(sshbuf_put_u32(m, 0) == 0);
+		must(sshbuf_put_cstring(m, "x") == 0);
+	must(sshbuf_put_u32(m, 0) == 0);
 	put_keys(m);
 	put_keys(m);
-	MUST(sshbuf_put_u64(m, 0) == 0 && sshbuf_put_u32(m, 0) == 0);
+	must(sshbuf_put_u64(m, 0) == 0 && sshbuf_put_u32(m, 0) == 0);
 	for (int i = 0; i < 2; i++)
-		MUST(sshbuf_put_u32(m, 0) == 0 && sshbuf_put_u64(m, 0) == 0 &&
+		must(sshbuf_put_u32(m, 0) == 0 && sshbuf_put_u64(m, 0) == 0 &&
 		    sshbuf_put_u32(m, 0) == 0 && sshbuf_put_u64(m, 0) == 0);
-	MUST(sshbuf_put_cstring(m, "") == 0 && sshbuf_put_cstring(m, "") == 0);
+	must(sshbuf_put_cstring(m, "") == 0 && sshbuf_put_cstring(m, "") == 0);
 	for (int i = 0; i < 3; i++)
-		MUST(sshbuf_put_u32(m, 0) == 0);
-	MUST(ssh_packet_set_state(s, m) == 0);
+		must(sshbuf_put_u32(m, 0) == 0);
+	must(ssh_packet_set_state(s, m) == 0);
 	sshbuf_free(m);
 	return s;
 }
@@ -76,16 +62,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return 0;
 	ssh *s = session();
 	sshbuf *in = sshbuf_from(data + 2, len - 2);
-	MUST(in != nullptr);
+	must(in != nullptr);
 	switch (data[0] % 3) {
 	case 0:
 		if (jeebs_channel_import(s, data[1], in) == 0)
-			MUST(sshbuf_len(in) == 0);
+			must(sshbuf_len(in) == 0);
 		(void)jeebs_channel_revived(s, data[1]);
 		break;
 	case 1:
 		if (jeebs_packet_set_counters(s, in) == 0)
-			MUST(sshbuf_len(in) == 0);
+			must(sshbuf_len(in) == 0);
 		break;
 	case 2:
 		(void)jeebs_packet_set_kex(s, in);

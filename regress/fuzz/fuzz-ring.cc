@@ -15,42 +15,15 @@
 
 extern "C" {
 #include "jeebs-ring.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 }
+
+#include "target.hh"
 
 using namespace jeebs;
 
 namespace {
 
 constexpr uint32_t size = 4096;
-
-void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
-struct Input {
-	const uint8_t *p;
-	size_t n;
-
-	uint64_t num(size_t bytes)
-	{
-		uint64_t v = 0;
-		for (; bytes > 0 && n > 0; bytes--, p++, n--)
-			v = v << 8 | *p;
-		return v;
-	}
-	Bytes take(size_t want)
-	{
-		want = std::min(want, n);
-		Bytes b(p, want);
-		p += want;
-		n -= want;
-		return b;
-	}
-};
 
 struct World {
 	Result<Ring> ring = Ring::create(size);

@@ -10,16 +10,11 @@
 #include "sealed-input.hh"
 
 extern "C" {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wattributes"
-#include "kex.h"
-#pragma GCC diagnostic pop
-
 static sshbuf *constant(size_t len, u_char c)
 {
 	sshbuf *b = sshbuf_new();
 	u_char *p;
-	MUST(sshbuf_reserve(b, len, &p) == 0);
+	must(sshbuf_reserve(b, len, &p) == 0);
 	memset(p, c, len);
 	return b;
 }
@@ -78,11 +73,11 @@ struct Keys {
 	Keys()
 	{
 		sshbuf *b = sshbuf_new();
-		MUST(sshkey_generate(KEY_ED25519, 0, &hostkey) == 0);
-		MUST(jeebs_recovery_new(&recovery) == 0);
-		MUST(jeebs_recovery_blob(recovery, "fuzz", 2000, hostkey,
+		must(sshkey_generate(KEY_ED25519, 0, &hostkey) == 0);
+		must(jeebs_recovery_new(&recovery) == 0);
+		must(jeebs_recovery_blob(recovery, "fuzz", 2000, hostkey,
 		    nullptr, nullptr, b) == 0);
-		MUST(jeebs_recovery_verify(sshbuf_ptr(b), sshbuf_len(b),
+		must(jeebs_recovery_verify(sshbuf_ptr(b), sshbuf_len(b),
 		    any_hostkey, nullptr, 1000, &pub) == 0);
 		sshbuf_free(b);
 	}
@@ -99,16 +94,16 @@ struct Keys {
 		env.compat = JEEBS_WIRE_COMPAT;
 		env.type = JEEBS_REC_ROOT;
 		env.sealed_len = len;
-		MUST(jeebs_envelope_put(rec, &env) == 0);
-		MUST(jeebs_encap(&pub, sshbuf_ptr(rec), sshbuf_len(rec), ct,
+		must(jeebs_envelope_put(rec, &env) == 0);
+		must(jeebs_encap(&pub, sshbuf_ptr(rec), sshbuf_len(rec), ct,
 		    k) == 0);
-		MUST(jeebs_derive(k, JEEBS_LABEL_ROOT, root_key) == 0);
-		MUST(sshbuf_put_string(rec, pub.id, JEEBS_ID_LEN) == 0);
-		MUST(sshbuf_put_stringb(rec, ct) == 0);
-		MUST(jeebs_seal_once(root_key, sshbuf_ptr(rec),
+		must(jeebs_derive(k, JEEBS_LABEL_ROOT, root_key) == 0);
+		must(sshbuf_put_string(rec, pub.id, JEEBS_ID_LEN) == 0);
+		must(sshbuf_put_stringb(rec, ct) == 0);
+		must(jeebs_seal_once(root_key, sshbuf_ptr(rec),
 		    sshbuf_len(rec), plain, sealed) == 0);
-		MUST(sshbuf_putb(rec, sealed) == 0);
-		MUST(sshbuf_put_string(rec, nullptr, 0) == 0);
+		must(sshbuf_putb(rec, sealed) == 0);
+		must(sshbuf_put_string(rec, nullptr, 0) == 0);
 		sshbuf_free(ct);
 		sshbuf_free(plain);
 		sshbuf_free(sealed);
@@ -125,9 +120,9 @@ void as_record(Keys &keys, const uint8_t *data, size_t len)
 	int peek = jeebs_root_peek(data, len, &env, id);
 	int verify = jeebs_root_verify(data, len, any_hostkey, nullptr, &env,
 	    id);
-	MUST(peek == 0 || verify != 0);
-	MUST(jeebs_root_open(data, len, keys.recovery, &root, key) != 0);
-	MUST(root == nullptr);
+	must(peek == 0 || verify != 0);
+	must(jeebs_root_open(data, len, keys.recovery, &root, key) != 0);
+	must(root == nullptr);
 }
 
 void as_body(Keys &keys, const uint8_t *data, size_t len)
@@ -138,18 +133,18 @@ void as_body(Keys &keys, const uint8_t *data, size_t len)
 
 	if (jeebs_root_open(sshbuf_ptr(rec), sshbuf_len(rec), keys.recovery,
 	    &root, key) == 0) {
-		MUST(root->host[0] != '\0' && root->user[0] != '\0');
-		MUST(root->force_pwchange <= 1);
+		must(root->host[0] != '\0' && root->user[0] != '\0');
+		must(root->force_pwchange <= 1);
 		// what is accepted has no other encoding
 		sshbuf *again = sshbuf_new();
 		jeebs_envelope env;
-		MUST(jeebs_root_seal(root, &keys.pub, keys.hostkey, nullptr,
+		must(jeebs_root_seal(root, &keys.pub, keys.hostkey, nullptr,
 		    nullptr, again, key) == 0);
-		MUST(jeebs_envelope_get(again, &env) == 0);
-		MUST(env.sealed_len == len);
+		must(jeebs_envelope_get(again, &env) == 0);
+		must(env.sealed_len == len);
 		sshbuf_free(again);
 	} else
-		MUST(root == nullptr);
+		must(root == nullptr);
 	jeebs_root_free(root);
 	sshbuf_free(rec);
 }

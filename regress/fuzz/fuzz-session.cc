@@ -7,13 +7,9 @@
 // links: -Wl,--wrap=fork,--wrap=mm_pty_allocate,--wrap=mm_session_pty_cleanup2
 #include <algorithm>
 
+#include "no-leak-check.hh"
 #include "sealed-input.hh"
 #include "sshd/parts.h"
-
-extern "C" const char *__asan_default_options()
-{
-	return "detect_leaks=0";	// sshd keeps what lives until it exits
-}
 
 // In front: the channel's number, flags (1: fork() works, 2: terminals are
 // allowed), the length of the channel's part in two bytes.

@@ -11,18 +11,11 @@
 #include "replica.hh"
 #include "store.hh"
 #include "tapinput.hh"
+#include "target.hh"
 
 using namespace jeebs;
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
 namespace {
-
-void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 struct Sink : FrameSink {
 	bool is_up() const override { return true; }

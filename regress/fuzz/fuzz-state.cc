@@ -14,11 +14,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	sshbuf *a = sshbuf_from(p + (len != 0), cut == 0 ? 0 : cut - 1);
 	sshbuf *b = sshbuf_from(p + cut, len - cut);
 
-	MUST(st != nullptr && a != nullptr && b != nullptr);
+	must(st != nullptr && a != nullptr && b != nullptr);
 	if (jeebs_state_apply(st, a, 1) == 0) {
-		MUST(sshbuf_len(a) == 0);
+		must(sshbuf_len(a) == 0);
 		if (jeebs_state_apply(st, b, 0) == 0)
-			MUST(sshbuf_len(b) == 0);
+			must(sshbuf_len(b) == 0);
 	}
 	jeebs_state_free(st);
 	sshbuf_free(a);

@@ -8,8 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "status-table.hh"
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#include "target.hh"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {

@@ -10,12 +10,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	jeebs_tcp_state t;
 
 	if (jeebs_tcp_get(in, &t) == 0) {
-		MUST(sshbuf_len(in) == len - JEEBS_TCP_LEN);
-		MUST(t.snd_wscale <= 14 && t.rcv_wscale <= 14);
-		MUST(t.family == AF_INET || t.family == AF_INET6);
-		MUST(jeebs_tcp_put(out, &t) == 0);
-		MUST(sshbuf_len(out) == JEEBS_TCP_LEN);
-		MUST(memcmp(sshbuf_ptr(out), data, JEEBS_TCP_LEN) == 0);
+		must(sshbuf_len(in) == len - JEEBS_TCP_LEN);
+		must(t.snd_wscale <= 14 && t.rcv_wscale <= 14);
+		must(t.family == AF_INET || t.family == AF_INET6);
+		must(jeebs_tcp_put(out, &t) == 0);
+		must(sshbuf_len(out) == JEEBS_TCP_LEN);
+		must(memcmp(sshbuf_ptr(out), data, JEEBS_TCP_LEN) == 0);
 	}
 	sshbuf_free(in);
 	sshbuf_free(out);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: ISC
-// What the fuzz targets of jeebs-wire, -seal and -root share.
+// What the fuzz targets around OpenSSH's libraries share: their headers, and
+// little besides.
 // Owner: the fuzz programs. Single-threaded.
 #pragma once
 
-#include <cstdint>
-#include <cstdlib>
 #include <cstring>
 
 #include <sys/socket.h>
@@ -14,6 +13,10 @@ extern "C" {
 #pragma GCC diagnostic ignored "-Wattributes"
 #include "includes.h"
 
+#include "packet.h"
+
+#include "channels.h"
+#include "kex.h"
 #include "log.h"
 #include "sshbuf.h"
 #include "ssherr.h"
@@ -23,13 +26,11 @@ extern "C" {
 #include "jeebs-chain.h"
 #include "jeebs-msg.h"
 #include "jeebs-root.h"
+#include "jeebs-state.h"
 #pragma GCC diagnostic pop
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 }
 
-// assert() that no build switches off.
-#define MUST(x) do { if (!(x)) abort(); } while (0)
+#include "target.hh"
 
 // sshsig logs each bad signature.
 inline void quiet()

@@ -11,7 +11,7 @@
 #include <iterator>
 #include <vector>
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#include "target.hh"
 
 namespace {
 
