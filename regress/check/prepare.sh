@@ -95,6 +95,31 @@ cp "$fork/patches/series" "$tmp/series"
 echo test.patch >> "$fork/patches/series"
 mkdir -p "$tmp/b"; cp -a "$build/dl" "$tmp/b/"
 refused "a patch that doesn't apply" "test.patch does not apply .*uidswap.c" --pinned
+
+# Its head counts a line less than there is: patch(1) would leave that out.
+cat > "$fork/patches/short.patch" <<'P'
+--- a/LICENCE
++++ b/LICENCE
+@@ -1,2 +1,4 @@
++one
++two
+P
+tar -xOf "$build/dl/$orig" --wildcards '*/LICENCE' | sed -n '1,3s/^/ /p' \
+    >> "$fork/patches/short.patch"
+{ cat "$tmp/series"; echo short.patch; } > "$fork/patches/series"
+mkdir -p "$tmp/b"; cp -a "$build/dl" "$tmp/b/"
+refused "a hunk longer than its head" "short.patch: line 8: the hunk has more lines" --pinned
+sed -i 's/^@@ .*/@@ -1,3 +1,5 @@/' "$fork/patches/short.patch"
+mkdir -p "$tmp/b"; cp -a "$build/dl" "$tmp/b/"
+if "$fork/prepare" --build="$tmp/b" --pinned > /dev/null; then
+	ok "the same with a right head"
+else
+	bad "the same with a right head is refused"
+fi
+rm -rf "$tmp/b"
+sed -i '$d' "$fork/patches/short.patch"
+mkdir -p "$tmp/b"; cp -a "$build/dl" "$tmp/b/"
+refused "a hunk shorter than its head" "short.patch: line 7: the hunk has fewer lines" --pinned
 cp "$tmp/series" "$fork/patches/series"
 
 # An edited patch that doesn't apply must leave the tree of before.
