@@ -3,12 +3,11 @@
 #include "daemon.hh"
 
 #include <algorithm>
-#include <fstream>
-#include <memory>
 
 #include <boost/asio/post.hpp>
 
 #include "commit-log.hh"
+#include "dark-lan.hh"
 #include "log.hh"
 
 namespace jeebs {
@@ -20,7 +19,6 @@ namespace {
 
 constexpr milliseconds probe_wait(250);
 constexpr size_t max_asked = 32;
-constexpr std::chrono::seconds dark_wait(1);
 // Less than what the standby waits longer: with_drift() in lease.hh.
 constexpr milliseconds lease_slack(5);
 
@@ -29,39 +27,6 @@ complain(const char *what, const Result<void> &r)
 {
 	if (!r)
 		log::error("{}: {}", what, r.error().what);
-}
-
-// Does no card of a VIP have a carrier? False if the kernel doesn't say.
-bool
-lan_is_dark(const Config &c)
-{
-	for (const VipConfig &v : c.vips) {
-		std::ifstream f("/sys/class/net/" + v.interface + "/carrier");
-		int carrier = 0;
-		// A card that is down can be opened and not read.
-		if (!f.is_open() || (f >> carrier && carrier == 1))
-			return false;
-	}
-	return true;
-}
-
-// That nobody answers on a dark LAN says nothing: asks when it is lit.
-void
-ask_when_lit(boost::asio::io_context &io, const Config &c,
-    std::function<void()> ask, bool told)
-{
-	if (!lan_is_dark(c))
-		return ask();
-	if (!told)
-		log::warning("no card of a VIP has a carrier: it is this host "
-		    "that is cut off, waiting");
-	auto timer = std::make_shared<boost::asio::steady_timer>(io,
-	    dark_wait);
-	timer->async_wait([&io, &c, ask = std::move(ask), timer]
-	    (error_code ec) {
-		if (!ec)
-			ask_when_lit(io, c, ask, true);
-	});
 }
 
 } // namespace
@@ -150,14 +115,15 @@ Daemon::act(const Action &a)
 		send_key();
 		break;
 	case ActionKind::probe:
-		ask_when_lit(io_, config_, [this] {
+		// That nobody answers on a dark LAN says nothing.
+		DarkLan(config_.vips).when_lit(io_, [this] {
 			net_.probe(probe_wait, others_to_ask(), [this](auto by,
 			    bool neighbours) {
 				perform(role_.probed(by, neighbours,
 				    BootClock::now()));
 				evaluate(BootClock::now());
 			});
-		}, false);
+		});
 		break;
 	case ActionKind::fence: {
 		auto c = Command::start(io_, config_.fence,
