@@ -3,3 +3,9 @@
 # compiler write down which headers each object needs.
 CPPFLAGS += -MMD -MP
 -include $(wildcard *.d jeebs/*.d)
+
+# Its suffix rule for .lo has prerequisites, of which make warns each time.
+.SUFFIXES:
+.SUFFIXES: .c .o
+%.lo: %.c
+	$(CC) $(CFLAGS_NOPIE) $(PICFLAG) $(CPPFLAGS) -c $< -o $@
