@@ -299,8 +299,8 @@ AdoptClient::adopt(const AdoptRequest &q, std::chrono::milliseconds timeout,
 		return fail_errno("job socket");
 	UniqueFd mine(pair[0]), theirs(pair[1]);
 	Buffer b;
-	FieldWriter(b).u64(q.job).u64(q.acked).text(q.from, JEEBS_MAX_NAME)
-	    .text(q.to, JEEBS_MAX_NAME).u64(q.failed_at);
+	FieldWriter(b).u64(q.job).u64(q.acked).u64(q.in_off)
+	    .text(q.from, JEEBS_MAX_NAME).text(q.to, JEEBS_MAX_NAME).u64(q.failed_at);
 	const int fds[] = { q.tcp, q.records, theirs.get() };
 	if (auto ok = send_message(impl_->socket.native_handle(),
 	    JEEBS_MSG_ADOPT, b.bytes(), fds); !ok)

@@ -20,6 +20,7 @@ namespace jeebs {
 struct AdoptRequest {
 	uint64_t job = 0;	// any number, for logs
 	uint64_t acked = 0;	// offset A
+	uint64_t in_off = 0;	// the socket's next byte to receive
 	std::string from, to;	// host that died, this host
 	uint64_t failed_at = 0;	// unix seconds
 	int tcp = -1;		// in repair mode

@@ -60,7 +60,7 @@ Adoptions::~Adoptions() = default;
 void
 Adoptions::cancel()
 {
-	running_ = false;
+	running_ = paused_ = false;
 	waiting_.clear();
 	asking_.clear();
 	ready_.clear();
@@ -181,7 +181,8 @@ Adoptions::collect_acks()
 void
 Adoptions::start_more()
 {
-	while (running_ && in_flight_ < max_in_flight && !waiting_.empty()) {
+	while (running_ && !paused_ && in_flight_ < max_in_flight &&
+	    !waiting_.empty()) {
 		RunPtr r = waiting_.back();
 		waiting_.pop_back();
 		start_session(r);
@@ -193,11 +194,40 @@ Adoptions::start_session(const RunPtr &r)
 {
 	if (!r->plan.possible)
 		return reset(r, r->plan.reason);
-	if (auto ok = restore(*r); !ok)
-		return reset(r, "TCP: " + ok.error().what);
-	in_flight_++;
-	r->adopt_start = BootClock::now();
+	if (r->adopt_start == Time{})
+		r->adopt_start = BootClock::now();
+	if (auto ok = restore(*r); !ok) {
+		if (!postpone(r, ok.error()))
+			reset(r, "TCP: " + ok.error().what);
+		return;
+	}
 	hand_over(r);
+}
+
+// Descriptors are short, or sshd-adopt is behind or being started again: all
+// who wait do so a little longer, but not for ever.
+bool
+Adoptions::postpone(const RunPtr &r, const Error &e)
+{
+	bool full = e.errnum == EAGAIN;
+	bool passes = e.errnum == EMFILE || e.errnum == ENFILE ||
+	    e.errnum == ENOTCONN || e.errnum == EPIPE;
+	if (!full && !(passes && BootClock::now() - r->adopt_start <
+	    p_.config.timing.adopt_timeout))
+		return false;
+	r->tcp.reset();
+	waiting_.insert(waiting_.begin(), r);
+	if (std::exchange(paused_, true))
+		return true;
+	std::weak_ptr<bool> alive = alive_;
+	retry_timer_.expires_after(retry_pause);
+	retry_timer_.async_wait([this, alive](error_code ec) {
+		if (ec || alive.expired() || !running_)
+			return;
+		paused_ = false;
+		start_more();
+	});
+	return true;
 }
 
 Result<void>
@@ -218,12 +248,14 @@ Adoptions::hand_over(const RunPtr &r)
 {
 	auto records = p_.store.adoption_file(r->s.sid);
 	if (!records) {
-		in_flight_--;
-		return reset(r, records.error().what);
+		if (!postpone(r, records.error()))
+			reset(r, records.error().what);
+		return;
 	}
 	AdoptRequest q;
 	q.job = next_job_++;
 	q.acked = r->plan.acked;
+	q.in_off = r->plan.in_off;
 	q.from = report_->from;
 	q.to = p_.config.host;
 	q.failed_at = static_cast<uint64_t>(
@@ -240,23 +272,10 @@ Adoptions::hand_over(const RunPtr &r)
 	});
 	if (job) {
 		r->job = std::move(*job);
-		return;
+		in_flight_++;
+	} else if (!postpone(r, job.error())) {
+		reset(r, job.error().what);
 	}
-	in_flight_--;
-	bool full = job.error().errnum == EAGAIN;
-	bool away = job.error().errnum == ENOTCONN ||
-	    job.error().errnum == EPIPE;
-	if (!full && !(away && BootClock::now() - r->adopt_start <
-	    p_.config.timing.adopt_timeout))
-		return reset(r, job.error().what);
-	// sshd-adopt is behind, or is being started again.
-	retry_timer_.expires_after(retry_pause);
-	retry_timer_.async_wait([this, alive](error_code ec) {
-		if (!ec && !alive.expired() && running_)
-			start_more();
-	});
-	r->tcp.reset();
-	waiting_.insert(waiting_.begin(), r);
 }
 
 void

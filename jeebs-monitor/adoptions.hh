@@ -77,6 +77,7 @@ private:
 	void go_all();
 	void go(Run &);
 	void inject(Run &);
+	bool postpone(const RunPtr &, const Error &);
 	void reset(const RunPtr &, const std::string &reason);
 	void done_with(const RunPtr &);
 	void maybe_finish();
@@ -86,7 +87,7 @@ private:
 	Parts p_;
 	Hooks hooks_;
 	TakeoverReport *report_ = nullptr;
-	bool running_ = false, go_posted_ = false;
+	bool running_ = false, go_posted_ = false, paused_ = false;
 	std::vector<RunPtr> waiting_, asking_, ready_;
 	size_t in_flight_ = 0, left_ = 0;
 	Time ask_until_{};

@@ -2,7 +2,9 @@
 #include "daemon.hh"
 
 #include <sys/random.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -68,12 +70,32 @@ closed_by_kernel(const std::string &reason)
 	    reason.find("reset by peer") != std::string::npos;
 }
 
+// Descriptors of a session at most: channel, TCP connection, the ends of two
+// pipes, and two more of a new ring before the old one goes; and of all else:
+// monitors that have just connected, a takeover's sockets, links.
+constexpr rlim_t session_fds = 6, other_fds = 320;
+constexpr rlim_t least_places = 8;
+
+size_t
+session_places()
+{
+	rlimit lim{};
+	if (getrlimit(RLIMIT_NOFILE, &lim) == -1)
+		return least_places;
+	rlim_t left = std::max(lim.rlim_cur, other_fds) - other_fds;
+	auto places = std::max(left / session_fds, least_places);
+	log::info("places for {} sessions, by a limit of {} descriptors",
+	    places, lim.rlim_cur);
+	return places;
+}
+
 } // namespace
 
 Daemon::Daemon(boost::asio::io_context &io, const Config &config,
     const LinkKey &key)
     : io_(io), config_(config), instance_(random_number()), role_(config),
       detector_(config.timing, config.heartbeats.size()),
+      places_(session_places()), store_({.sessions = places_}),
       net_(io, config, [this](auto p) { tapped(p); },
 	  [this](ClientSign s) {
 		Time now = BootClock::now();
@@ -87,7 +109,8 @@ Daemon::Daemon(boost::asio::io_context &io, const Config &config,
 		    {s.acked_off, s.out_end, s.in_off});
 	}, [this](const Flow &f) { tap_.remove(f); },
 	  [this] { return role_.epoch(); }}),
-      export_(io, config.export_socket(), link_, export_handlers()),
+      export_(io, config.export_socket(), link_, export_handlers(),
+	  places_),
       adopt_(io, config.adopt_socket(), {[this](std::string k) {
 		own_key(k);
 	}, [this] { own_key_lost(); }}),

@@ -93,6 +93,7 @@ private:
 	Role role_;
 	Detector detector_;
 	std::optional<EpochFile> epoch_file_;
+	size_t places_;		// for sessions, here and in the store
 	Store store_;
 	TapInput tap_;
 	ServiceNet net_;

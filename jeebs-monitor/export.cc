@@ -6,6 +6,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <unordered_map>
 #include <utility>
@@ -18,9 +19,12 @@
 #include "log.hh"
 #include "mon-channel.hh"
 #include "ring.hh"
+#include "shares.hh"
 #include "shipper.hh"
 #include "tcp-descriptor.hh"
 #include "tcp-info.hh"
+#include "tcp-progress.hh"
+#include "turns.hh"
 #include "wire.hh"
 
 namespace jeebs {
@@ -33,7 +37,8 @@ namespace {
 // Each session's TCP state is refreshed once a second, a tenth of them at once.
 constexpr auto refresh_period = std::chrono::milliseconds(100);
 constexpr uint64_t refresh_phases = 10;
-constexpr size_t max_sessions = 20000;
+// Monitors that haven't said yet whose session they have.
+constexpr size_t max_fresh = 128;
 // Records in the making: sshd's are complete long before they are that large,
 // and one user's must not fill the memory.
 constexpr size_t unfinished_small = 2U << 20;
@@ -78,9 +83,9 @@ uint64_t random_sid()
 class ExportServer::Impl {
 public:
 	Impl(asio::io_context &io, std::string path, FrameSink &sink,
-	    Handlers h)
+	    Handlers h, size_t places)
 	    : io_(io), path_(std::move(path)), sink_(sink),
-	      handlers_(std::move(h)), refresh_(io)
+	      handlers_(std::move(h)), refresh_(io), shares_(places)
 	{
 		sink_.on_drained = [this] { drained(); };
 	}
@@ -106,6 +111,9 @@ private:
 		jeebs_tcp_state tcp{};
 		std::string user;
 		UniqueFd fd;			// the TCP connection
+		uint64_t received_base = 0;	// where it began to count
+		Shares::Place place;
+		uint64_t served = 0;		// when it last had its turn
 		std::optional<Ring> offered;	// of the offer that counts
 		uint64_t offered_epoch = 0;
 		bool is_protected = false;
@@ -115,11 +123,14 @@ private:
 	// Its MON is gone; the descriptor waits for CLOSED.
 	struct Closing {
 		UniqueFd fd;
+		Shares::Place place;
 		SessionInfo info;
 		std::string name;	// for the commit log
 	};
 
 	void accepted(UniqueFd);
+	uint64_t received(const Session &) const;
+	bool seat(Session &, bool attached);
 	MonChannel::Handlers channel_handlers(const SessionPtr &);
 	Result<void> hello(const SessionPtr &, MonHello);
 	Result<void> root(const SessionPtr &, Bytes record);
@@ -148,6 +159,8 @@ private:
 	Handlers handlers_;
 	std::unique_ptr<Listener> listener_;
 	asio::steady_timer refresh_;
+	Shares shares_;
+	std::set<std::string> refused_;	// users, in the log
 	std::map<uint64_t, SessionPtr> sessions_;	// by id
 	std::unordered_map<uint64_t, SessionPtr> by_sid_;
 	std::unordered_map<uint64_t, Closing> closing_;
@@ -156,7 +169,7 @@ private:
 	uint64_t epoch_ = 0;
 	uint64_t next_id_ = 1;
 	uint64_t refresh_phase_ = 0;
-	uint64_t turn_ = 0;		// id of who is first when there is room
+	uint64_t turns_ = 0;		// that sessions have had
 };
 
 ExportServer::Impl::~Impl()
@@ -189,11 +202,9 @@ void ExportServer::Impl::accepted(UniqueFd fd)
 		    "sshd's monitor, as root, may export", peer.uid);
 		return;
 	}
-	if (sessions_.size() >= max_sessions) {
-		log::warning("export: session of process {} not taken: too "
-		    "many sessions", peer.pid);
+	// It will try again.
+	if (sessions_.size() + closing_.size() >= shares_.taken() + max_fresh)
 		return;
-	}
 	auto s = std::make_shared<Session>();
 	std::weak_ptr<Session> weak = s;
 	s->id = next_id_++;
@@ -201,6 +212,9 @@ void ExportServer::Impl::accepted(UniqueFd fd)
 	    [this, weak](const std::string &why) {
 		if (auto it = weak.lock(); it && it->state == State::open)
 			bad_record(it, why);
+	}, [this, weak] {
+		auto it = weak.lock();
+		return it ? received(*it) : 0;
 	});
 	s->channel = std::make_shared<MonChannel>(io_, std::move(fd),
 	    channel_handlers(s));
@@ -238,7 +252,14 @@ Result<void> ExportServer::Impl::hello(const SessionPtr &s, MonHello m)
 		end(s, "");
 		return {};
 	}
+	if (!seat(*s, m.attached)) {
+		detach(s, "this user's sessions have all of the places that "
+		    "one user may have here");
+		end(s, "");
+		return {};
+	}
 	s->fd = std::move(m.fd);
+	s->received_base = m.received_base;
 	s->state = State::known;
 	log::info("session {}: {}, user {}, sshd {}", s->id,
 	    s->flow.to_string(), log::printable(s->user),
@@ -253,6 +274,29 @@ Result<void> ExportServer::Impl::hello(const SessionPtr &s, MonHello m)
 	if (!key_.empty())
 		offer(s);
 	return {};
+}
+
+// A session with output that waits for a standby's commit had a place before
+// this jeebsd was started, and can't be told to go on alone.
+bool ExportServer::Impl::seat(Session &s, bool attached)
+{
+	s.place = attached ? shares_.take_anyway(s.user) : shares_.take(s.user);
+	if (s.place)
+		refused_.erase(s.user);
+	else if (refused_.insert(s.user).second)
+		log::warning("session {}: {}, user {}: not protected, like "
+		    "any further one: this user has had his share of {} "
+		    "places, {} are taken (descriptors: RLIMIT_NOFILE)", s.id,
+		    s.flow.to_string(), log::printable(s.user),
+		    shares_.places(), shares_.taken());
+	return bool(s.place);
+}
+
+uint64_t ExportServer::Impl::received(const Session &s) const
+{
+	auto now = tcp_progress(s.fd.get());
+	// No answer is no proof of anything.
+	return now ? s.received_base + now->received : UINT64_MAX;
 }
 
 void ExportServer::Impl::offer(const SessionPtr &s)
@@ -370,9 +414,9 @@ void ExportServer::Impl::end(const SessionPtr &s, const std::string &why)
 	if (held && !s->retired) {
 		// Its FIN must not be out before the standby knows of the end.
 		auto sid = s->sid;
-		closing_.emplace(sid, Closing{std::move(s->fd), last,
-		    name_of(*s)});
-		send_close(sid, "over");
+		closing_.emplace(sid, Closing{std::move(s->fd),
+		    std::move(s->place), last, name_of(*s)});
+		send_close(sid, session_over);
 		return;
 	}
 	log::info("session {}: over", last.id);
@@ -419,18 +463,22 @@ void ExportServer::Impl::bad_record(const SessionPtr &s, const std::string &why)
 		handlers_.changed(info(*s));
 }
 
-// Who has much to say may fill the link at once: then it goes on from there the
-// next time, so that everybody has a turn.
+// Who has much to say may fill the link at once.
 void ExportServer::Impl::drained()
 {
-	auto it = sessions_.lower_bound(turn_);
-	for (size_t n = sessions_.size(); n > 0; n--) {
-		if (it == sessions_.end())
-			it = sessions_.begin();
-		turn_ = it->first;
+	std::vector<SessionPtr> waiting;
+	std::vector<Turn> turns;
+	for (auto &[id, s] : sessions_) {
+		if (!s->shipper->waiting())
+			continue;
+		waiting.push_back(s);
+		turns.push_back({s->user, s->served});
+	}
+	for (size_t i : fair_order(turns)) {
 		if (sink_.congested())
 			return;
-		(it++)->second->shipper->drained();
+		waiting[i]->served = ++turns_;
+		waiting[i]->shipper->drained();
 	}
 }
 
@@ -507,7 +555,7 @@ void ExportServer::Impl::standby_up(std::string key, uint64_t epoch)
 			send_close(s->sid, s->reason);
 	}
 	for (auto &[sid, c] : closing_)
-		send_close(sid, "over");
+		send_close(sid, session_over);
 }
 
 void ExportServer::Impl::link_down()
@@ -644,8 +692,9 @@ std::vector<SessionInfo> ExportServer::Impl::sessions() const
 }
 
 ExportServer::ExportServer(asio::io_context &io, std::string path,
-    FrameSink &sink, Handlers h)
-    : impl_(std::make_unique<Impl>(io, std::move(path), sink, std::move(h)))
+    FrameSink &sink, Handlers h, size_t places)
+    : impl_(std::make_unique<Impl>(io, std::move(path), sink, std::move(h),
+      places))
 {
 }
 

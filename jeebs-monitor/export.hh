@@ -54,9 +54,10 @@ public:
 		std::function<void(const SessionInfo &)> closed;
 	};
 
-	// sink must outlive the server, which sets its on_drained.
+	// sink must outlive the server, which sets its on_drained. places: so
+	// many sessions at one time, of which a user gets a share (Shares).
 	ExportServer(boost::asio::io_context &, std::string path, FrameSink &sink,
-	    Handlers);
+	    Handlers, size_t places);
 	~ExportServer();
 	ExportServer(const ExportServer &) = delete;
 	ExportServer &operator=(const ExportServer &) = delete;

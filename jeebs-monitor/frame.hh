@@ -113,6 +113,8 @@ void put_record(Buffer &, uint64_t sid, Bytes record);
 void put_commit(Buffer &, std::span<const CommitEntry>);	// <= max_commits
 [[nodiscard]] Result<void> put_tcp(Buffer &, uint64_t sid,
     const jeebs_tcp_state &);
+// What CLOSE says of a session that has ended by itself.
+inline constexpr std::string_view session_over = "over";
 void put_close(Buffer &, uint64_t sid, std::string_view reason);
 void put_closed(Buffer &, uint64_t sid);
 void put_drop(Buffer &, uint64_t sid, std::string_view reason);

@@ -114,6 +114,8 @@ Result<void> MonChannel::hello(HostMessage m)
 	h.version = r.text(JEEBS_MAX_NAME);
 	h.user = r.text(JEEBS_MAX_NAME);
 	auto state = r.string(JEEBS_TCP_LEN);
+	h.received_base = r.num<uint64_t>();
+	h.attached = r.num<uint8_t>() != 0;
 	if (auto ok = r.finish(); !ok)
 		return ok;
 	auto tcp = get_tcp_state(state);

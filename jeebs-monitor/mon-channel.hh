@@ -27,6 +27,8 @@ namespace jeebs {
 struct MonHello {
 	std::string version, user;	// what sshd says, for logs and status
 	jeebs_tcp_state tcp{};		// checked against fd
+	uint64_t received_base = 0;	// offset at which fd began to count
+	bool attached = false;	// PA may hold output back for a standby
 	UniqueFd fd;			// the established TCP connection
 };
 

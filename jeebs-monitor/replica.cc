@@ -81,7 +81,7 @@ Result<void> Replica::frame(const FrameView &f)
 		auto c = get_close(f.payload);
 		if (!c)
 			return tl::unexpected(c.error());
-		close(c->sid);
+		close(c->sid, c->text);
 		return {};
 	}
 	default:
@@ -122,9 +122,13 @@ Result<void> Replica::record(const RecordFrame &r)
 	return {};
 }
 
-void Replica::close(uint64_t sid)
+void Replica::close(uint64_t sid, const std::string &reason)
 {
 	auto s = store_.find(sid);
+	if (s && reason != session_over)
+		log::warning("store: session {} of {}, user {}, given up by the "
+		    "primary: {}", sid, s->flow.to_string(),
+		    log::printable(s->user), log::printable(reason));
 	store_.close(sid);
 	commit_log::line("lost sid={:x} why=closed", sid);
 	std::erase_if(commits_,

@@ -49,7 +49,7 @@ public:
 private:
 	[[nodiscard]] Result<void> open(const OpenFrame &);
 	[[nodiscard]] Result<void> record(const RecordFrame &);
-	void close(uint64_t sid);
+	void close(uint64_t sid, const std::string &reason);
 	void drop(uint64_t sid, const Flow &, const std::string &reason);
 	void record_commits() const;
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <boost/asio/post.hpp>
+#include <fmt/format.h>
 
 #include "commit-log.hh"
 #include "frame.hh"
@@ -22,8 +23,10 @@ constexpr size_t turn_bytes = 512;	// a record's, or a part's, cost alone
 
 } // namespace
 
-Shipper::Shipper(asio::io_context &io, FrameSink &sink, Bad bad)
-    : io_(io), sink_(sink), bad_(std::move(bad)), kick_(io)
+Shipper::Shipper(asio::io_context &io, FrameSink &sink, Bad bad,
+    Received received)
+    : io_(io), sink_(sink), bad_(std::move(bad)),
+      received_(std::move(received)), kick_(io)
 {
 }
 
@@ -129,6 +132,10 @@ Result<size_t> Shipper::ship()
 		return tl::unexpected(env.error());
 	if (auto ok = chain_->accept(*env); !ok)
 		return tl::unexpected(ok.error());
+	if (env->in_off > received_off_ &&
+	    env->in_off > (received_off_ = received_()))
+		return fail(fmt::format("input consumed up to byte {}, its "
+		    "client has sent {}", env->in_off, received_off_));
 	// sshd waits for commits from here on.
 	if (chain_->seq() == 1)
 		commit_log::line("protect sid={:x} from={}", sid_,

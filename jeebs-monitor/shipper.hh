@@ -24,8 +24,11 @@ public:
 	// bad is called at most once per start(): the producer broke the rules,
 	// and nothing more is taken from it.
 	using Bad = std::function<void(const std::string &why)>;
+	// Offset that the client's stream has reached by now, at least: what
+	// lies beyond nobody can have consumed.
+	using Received = std::function<uint64_t()>;
 
-	Shipper(boost::asio::io_context &, FrameSink &, Bad bad);
+	Shipper(boost::asio::io_context &, FrameSink &, Bad, Received);
 
 	// Begins to ship; OPEN must be on its way already.
 	[[nodiscard]] Result<void> start(Ring, RecordChain, uint64_t sid);
@@ -36,6 +39,7 @@ public:
 
 	// The link takes frames again.
 	void drained();
+	bool waiting() const { return waiting_; }	// for that
 
 	// An error means a commit of what was never sent.
 	[[nodiscard]] Result<void> commit(uint64_t seq, uint64_t out_end);
@@ -56,6 +60,8 @@ private:
 	boost::asio::io_context &io_;
 	FrameSink &sink_;
 	Bad bad_;
+	Received received_;
+	uint64_t received_off_ = 0;	// last answer
 	boost::asio::posix::stream_descriptor kick_;
 	std::optional<Ring> ring_;
 	std::optional<RecordChain> chain_;

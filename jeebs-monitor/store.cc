@@ -10,12 +10,13 @@
 #include <fmt/format.h>
 
 #include "fields.hh"
+#include "jeebs-testing.h"
 #include "segment.hh"
 #include "wire.hh"
 
 namespace jeebs {
 
-Store::Store(StoreLimits limits) : limits_(limits) {}
+Store::Store(StoreLimits limits) : limits_(limits), shares_(limits.sessions) {}
 
 Store::Entry *Store::entry(uint64_t sid)
 {
@@ -46,13 +47,14 @@ void Store::account(Incarnation &i, size_t added, size_t removed)
 bool Store::too_much(const std::string &user, size_t more) const
 {
 	size_t all = bytes_ + more;
-	if (all <= limits_.total_bytes)
+	size_t total = jeebs_testing("small-store") ? 64U << 20 :
+	    limits_.total_bytes;
+	if (all <= total)
 		return false;
 	auto it = user_bytes_.find(user);
 	size_t own = it == user_bytes_.end() ? more : it->second + more;
 	size_t users = user_bytes_.size() + (it == user_bytes_.end());
-	return all > 2 * limits_.total_bytes ||
-	    own > limits_.total_bytes / users;
+	return all > 2 * total || own > total / users;
 }
 
 void Store::forget(std::unique_ptr<Incarnation> &i)
@@ -85,12 +87,15 @@ Result<void> Store::open(const OpenFrame &o, SteadyTime now)
 		return tl::unexpected(chain.error());
 	Flow flow = Flow::from_state(o.tcp);
 	auto it = flows_.find(flow);
-	if (it == flows_.end() && flows_.size() >= limits_.sessions)
-		return fail("too many sessions");
 	if (too_much(o.user, o.root.size()))
 		return fail("records of all sessions take too much memory");
-	if (it == flows_.end())
-		it = flows_.emplace(flow, Entry(flow)).first;
+	if (it == flows_.end()) {
+		auto place = shares_.take(o.user);
+		if (!place)
+			return fail("this user's sessions have all of the "
+			    "places that one user may have here");
+		it = flows_.emplace(flow, Entry(flow, std::move(place))).first;
+	}
 	Entry &e = it->second;
 	forget(e.pending);
 	auto i = std::make_unique<Incarnation>(Incarnation{.sid = o.sid,

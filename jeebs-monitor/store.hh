@@ -20,6 +20,7 @@
 #include "flow.hh"
 #include "frame.hh"
 #include "result.hh"
+#include "shares.hh"
 #include "tapinput.hh"
 #include "unique_fd.hh"
 
@@ -34,7 +35,7 @@ struct StoreLimits {
 	// twice as much is the end for everybody.
 	size_t total_bytes = 1U << 30;
 	size_t input_total_bytes = 256U << 20;
-	size_t sessions = 20000;
+	size_t sessions = 10000;	// a user gets a share (Shares)
 	size_t input_bytes = 4U << 20;		// tapped packets of one session
 	size_t input_packets = 8192;
 };
@@ -121,8 +122,10 @@ private:
 		Buffer data;
 	};
 	struct Entry {
-		explicit Entry(const Flow &f) : flow(f) {}
+		Entry(const Flow &f, Shares::Place p)
+		    : flow(f), place(std::move(p)) {}
 		Flow flow;
+		Shares::Place place;
 		std::unique_ptr<Incarnation> active;	// adopted if it must be
 		std::unique_ptr<Incarnation> pending;	// no checkpoint yet
 		std::deque<Packet> inputs;
@@ -141,6 +144,7 @@ private:
 	void erase(Entry &);
 
 	StoreLimits limits_;
+	Shares shares_;
 	Entries flows_;
 	std::unordered_map<uint64_t, Entries::iterator> by_sid_;
 	std::unordered_map<std::string, size_t> user_bytes_;

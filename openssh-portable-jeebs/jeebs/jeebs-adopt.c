@@ -397,6 +397,7 @@ adopt(struct sshbuf *m, int *fds, int nfds)
 	}
 	if ((r = sshbuf_get_u64(m, &number)) != 0 ||
 	    (r = sshbuf_get_u64(m, &job->acked)) != 0 ||
+	    (r = sshbuf_get_u64(m, &job->in_off)) != 0 ||
 	    (r = jeebs_get_text(m, &job->from)) != 0 ||
 	    (r = jeebs_get_text(m, &job->to)) != 0 ||
 	    (r = sshbuf_get_u64(m, &job->when)) != 0 ||

@@ -12,6 +12,7 @@ struct jeebs_job {
 	int	tcp;		/* restored connection, in repair mode */
 	int	records;	/* memfd with the records */
 	uint64_t acked;		/* the client has our bytes before this */
+	uint64_t in_off;	/* the socket has the client's before this */
 	char	*from, *to;	/* host that died, this host */
 	uint64_t when;		/* of the failure, unix seconds */
 	struct jeebs_root *root;

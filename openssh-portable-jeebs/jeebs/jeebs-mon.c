@@ -47,7 +47,12 @@
 #include "jeebs/jeebs-tcp.h"
 #include "jeebs/jeebs-testing.h"
 
+/*
+ * Until jeebsd is tried again; twice as long each time that it hangs up at
+ * once, but less than the standby keeps what isn't offered anew.
+ */
 #define RECONNECT_SECONDS	1
+#define RECONNECT_MAX		32
 #define ROOT_LIFETIME		(24 * 60 * 60)
 
 extern ServerOptions options;
@@ -60,12 +65,17 @@ extern int auth_sock;
 static struct {
 	int started;
 	int jeebsd;		/* channel, -1 while there is none */
-	int timer;		/* ticks while there is none */
+	int timer;		/* armed while there is none */
+	int delay;		/* seconds */
+	time_t connected;	/* since when there is one */
+	int attached;		/* PA was, and wasn't told to go on alone */
+	char told[JEEBS_MAX_REASON + 1];	/* why not protected */
 	int pa, pa_end;		/* socketpair with PA */
 	int sock;
 	int adopted;
 	struct jeebs_tcp_state tcp;
 	struct jeebs_offsets off;
+	uint64_t in_base;	/* where the socket began to count */
 	struct Authctxt *authctxt;
 } mon = { .jeebsd = -1, .timer = -1, .pa = -1, .pa_end = -1, .sock = -1 };
 
@@ -138,9 +148,10 @@ jeebs_policy_digest(u_char *out, size_t len)
 }
 
 void
-jeebs_mon_adopted(const struct jeebs_tcp_state *tcp)
+jeebs_mon_adopted(const struct jeebs_tcp_state *tcp, uint64_t in_off)
 {
 	mon.tcp = *tcp;
+	mon.in_base = in_off;
 	mon.adopted = 1;
 }
 
@@ -213,6 +224,8 @@ say_hello(int fd)
 	    (r = sshbuf_put_cstring(m, JEEBS_FORK_VERSION)) != 0 ||
 	    (r = sshbuf_put_cstring(m, mon.authctxt->user)) != 0 ||
 	    (r = sshbuf_put_stringb(m, tcp)) != 0 ||
+	    (r = sshbuf_put_u64(m, mon.in_base)) != 0 ||
+	    (r = sshbuf_put_u8(m, mon.attached)) != 0 ||
 	    (r = jeebs_msg_send(fd, m, &mon.sock, 1, MSG_DONTWAIT)) != 0)
 		goto out;
  out:
@@ -242,6 +255,17 @@ find_socket(const char *path, int *pathfd, struct sockaddr_un *sun)
 	snprintf(sun->sun_path, sizeof(sun->sun_path), "/proc/self/fd/%d",
 	    *pathfd);
 	return 0;
+}
+
+static void
+reconnect_later(void)
+{
+	struct itimerspec when;
+
+	memset(&when, 0, sizeof(when));
+	when.it_value.tv_sec = mon.delay;
+	if (timerfd_settime(mon.timer, 0, &when, NULL) == -1)
+		fatal_f("timerfd_settime: %s", strerror(errno));
 }
 
 static void
@@ -279,6 +303,7 @@ connect_jeebsd(void)
 		return;
 	}
 	mon.jeebsd = fd;
+	mon.connected = monotime();
 }
 
 static void
@@ -286,6 +311,9 @@ close_jeebsd(void)
 {
 	close(mon.jeebsd);
 	mon.jeebsd = -1;
+	mon.delay = monotime() - mon.connected > mon.delay ?
+	    RECONNECT_SECONDS : MINIMUM(mon.delay * 2, RECONNECT_MAX);
+	reconnect_later();
 }
 
 /* What PA was told before stays in force until jeebsd says otherwise. */
@@ -293,7 +321,9 @@ static void
 lost_jeebsd(void)
 {
 	close_jeebsd();
-	logit("jeebs: lost jeebsd; trying to reach it again");
+	do_log2(mon.delay <= 2 * RECONNECT_SECONDS ? SYSLOG_LEVEL_INFO :
+	    SYSLOG_LEVEL_DEBUG1, "jeebs: lost jeebsd; trying to reach it "
+	    "again in %d s", mon.delay);
 }
 
 static void
@@ -453,6 +483,8 @@ offer(struct ssh *ssh, struct sshbuf *m, const int *fds, int nfds)
 		r = 0;
 		goto out;
 	}
+	mon.attached = 1;
+	mon.told[0] = '\0';
 	debug("jeebs: offered protection by %s, epoch %llu", pub.host,
 	    (unsigned long long)epoch);
  out:
@@ -482,8 +514,12 @@ tell_unattach(struct sshbuf *m)
 		free(reason);
 		return;
 	}
-	logit("jeebs: going on unprotected: %.200s", reason);
+	/* whom jeebsd doesn't take hears that again and again */
+	do_log2(strcmp(reason, mon.told) == 0 ? SYSLOG_LEVEL_DEBUG1 :
+	    SYSLOG_LEVEL_INFO, "jeebs: going on unprotected: %.200s", reason);
+	strlcpy(mon.told, reason, sizeof(mon.told));
 	free(reason);
+	mon.attached = 0;
 	if ((out = sshbuf_new()) == NULL ||
 	    (r = sshbuf_put_u8(out, JEEBS_MSG_UNATTACH)) != 0 ||
 	    (r = jeebs_msg_send(mon.pa, out, NULL, 0, MSG_DONTWAIT)) != 0)
@@ -503,6 +539,8 @@ jeebs_mon_event(struct ssh *ssh)
 		if (read(mon.timer, &n, sizeof(n)) == -1 && errno != EAGAIN)
 			fatal_f("timer: %s", strerror(errno));
 		connect_jeebsd();
+		if (mon.jeebsd == -1)
+			reconnect_later();
 		return;
 	}
 	if ((m = sshbuf_new()) == NULL)
@@ -539,7 +577,6 @@ jeebs_mon_event(struct ssh *ssh)
 void
 jeebs_session_start(struct ssh *ssh, struct Authctxt *authctxt)
 {
-	struct itimerspec every;
 	int pair[2], r;
 
 	if (!options.jeebs)
@@ -562,10 +599,8 @@ jeebs_session_start(struct ssh *ssh, struct Authctxt *authctxt)
 		logit("jeebs: not protected: %s", strerror(errno));
 		return;
 	}
-	memset(&every, 0, sizeof(every));
-	every.it_value.tv_sec = every.it_interval.tv_sec = RECONNECT_SECONDS;
-	if (timerfd_settime(mon.timer, 0, &every, NULL) == -1)
-		fatal_f("timerfd_settime: %s", strerror(errno));
+	mon.delay = RECONNECT_SECONDS;
+	reconnect_later();
 	mon.pa = pair[0];
 	mon.pa_end = pair[1];
 	mon.started = 1;

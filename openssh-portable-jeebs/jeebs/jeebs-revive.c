@@ -123,7 +123,7 @@ jeebs_adopt_authctxt(struct ssh *ssh, struct monitor **pmonitorp)
 	m->m_pkex = &ssh->kex;
 	*pmonitorp = m;
 	jeebs_monitor_adopt(a, root->session_id);
-	jeebs_mon_adopted(&root->tcp);
+	jeebs_mon_adopted(&root->tcp, jeebs_job->in_off);
 	jeebs_on_monitor = forget_secrets;
 	ssh->authctxt = NULL;
 	ssh_packet_set_log_preamble(ssh, "user %s", a->user);

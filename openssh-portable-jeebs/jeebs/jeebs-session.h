@@ -34,7 +34,7 @@ void	jeebs_mon_event(struct ssh *);
 /* Called in MON when PA was forked; sshd-adopt sets it. */
 extern void (*jeebs_on_monitor)(void);
 /* For adopted sessions: connection and identity come from the record. */
-void	jeebs_mon_adopted(const struct jeebs_tcp_state *);
+void	jeebs_mon_adopted(const struct jeebs_tcp_state *, uint64_t in_off);
 /* Is key (public or private) one of our host keys? */
 int	jeebs_own_key(const struct sshkey *, void *);
 /* The host key to sign with and the context for the signer, or NULL. */

@@ -19,7 +19,7 @@ extern "C" {
 
 struct sshbuf;
 
-#define JEEBS_PROTO_VERSION	1U	/* sockets of one host */
+#define JEEBS_PROTO_VERSION	2U	/* sockets of one host */
 #define JEEBS_WIRE_VERSION	1	/* records: what we write */
 #define JEEBS_WIRE_COMPAT	1	/* records: oldest reader allowed */
 
@@ -135,7 +135,9 @@ enum jeebs_msg {
 	/* MON <-> jeebsd, JeebsSocket */
 	JEEBS_MSG_HELLO = 1,	/* uint32 proto, string fork version,
 				 * string user name (for status only),
-				 * string tcp state + TCP descriptor */
+				 * string tcp state, uint64 offset at which
+				 * the socket began to count what it received,
+				 * byte attached + TCP descriptor */
 	JEEBS_MSG_OFFER,	/* jeebsd: uint64 epoch, string recovery key
 				 * + ring memfd, kick and commit pipes */
 	JEEBS_MSG_ROOT,		/* MON: string root record */
@@ -149,6 +151,7 @@ enum jeebs_msg {
 	JEEBS_MSG_KEY = 32,	/* sshd-adopt: string recovery key (signed),
 				 * again at every rotation */
 	JEEBS_MSG_ADOPT,	/* jeebsd: uint64 job, uint64 acked offset A,
+				 * uint64 in_off of the last record,
 				 * string host that died, string this host,
 				 * uint64 time of the failure (unix seconds)
 				 * + TCP socket (in repair mode), memfd with
@@ -166,8 +169,9 @@ enum jeebs_msg {
 	JEEBS_MSG_UNATTACH,	/* no fields: go on unprotected */
 
 	/* sshd-adopt: supervisor -> worker, private socketpair */
-	JEEBS_MSG_JOB = 128	/* uint64 acked offset, string host that died,
-				 * string this host, uint64 time of failure,
+	JEEBS_MSG_JOB = 128	/* uint64 acked offset, uint64 in_off, string
+				 * host that died, string this host, uint64
+				 * time of failure,
 				 * string session key, string root in clear
 				 * + TCP socket, memfd, job socket */
 };

@@ -112,6 +112,7 @@ compose_job(struct sshbuf *m, const struct jeebs_job *job)
 	if ((r = jeebs_root_put(root, job->root)) != 0 ||
 	    (r = sshbuf_put_u8(m, JEEBS_MSG_JOB)) != 0 ||
 	    (r = sshbuf_put_u64(m, job->acked)) != 0 ||
+	    (r = sshbuf_put_u64(m, job->in_off)) != 0 ||
 	    (r = sshbuf_put_cstring(m, job->from)) != 0 ||
 	    (r = sshbuf_put_cstring(m, job->to)) != 0 ||
 	    (r = sshbuf_put_u64(m, job->when)) != 0 ||
@@ -183,6 +184,7 @@ jeebs_worker_wait(void)
 	job = xcalloc(1, sizeof(*job));
 	if ((r = sshbuf_get_u8(m, &type)) != 0 ||
 	    (r = sshbuf_get_u64(m, &job->acked)) != 0 ||
+	    (r = sshbuf_get_u64(m, &job->in_off)) != 0 ||
 	    (r = jeebs_get_text(m, &job->from)) != 0 ||
 	    (r = jeebs_get_text(m, &job->to)) != 0 ||
 	    (r = sshbuf_get_u64(m, &job->when)) != 0 ||

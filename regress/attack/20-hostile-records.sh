@@ -35,6 +35,10 @@ refused attack-twice 'hole in the sequence of records'
 refused attack-swapped 'hole in the sequence of records'
 refused attack-in-back 'input offset went backwards'
 refused attack-in-wrap "$envelope"
+ahead='input consumed up to byte [0-9]+, its client has sent [0-9]+'
+refused attack-consumed-ahead "$ahead"
+check "and the standby's log says why" within 10 log_has beta jeebsd.log \
+	"user lab, given up by the primary: bad record from sshd: $ahead"
 refused attack-out-hole 'hole in the output stream'
 refused attack-out-back '(hole in the output stream|record.s envelope: invalid format)'
 refused attack-out-wrap "$envelope"
@@ -52,5 +56,15 @@ refused attack-empty-frame 'record of 0 bytes in the ring'
 refused attack-head-ahead "ring's head is out of range"
 refused attack-head-back "ring's head is out of range"
 refused attack-head-max "ring's head is out of range"
+login adopted vip
 nothing_broke
+lives adopted
+# The socket of an adopted session counts from its adoption on.
+lab switch beta attack-consumed-ahead
+lab boot alpha
+check "adopted, it lies: refused as well" within 20 log_has beta jeebsd.log \
+	"bad record from sshd: $ahead; protection ends"
+check "the honest one, adopted, is protected" within 20 eval \
+	'[[ $(lab exec beta -- "$PROGRAMS/monitor/jeebsctl" status --json |
+	jq -c "[.sessions_detail[] | select(.user == \"root\")][0].protected") == true ]]'
 done_testing

@@ -16,22 +16,6 @@ patience=$((1500 * ${TIMEOUT_FACTOR:-1}))
 memory=160
 [[ -z ${JEEBS_REPORTS-} ]] || memory=
 
-ms() {
-	echo $((${EPOCHREALTIME/./} / 1000))
-}
-# worst N CMD...: the longest of N runs, in $took
-worst() {
-	local n=$1 start t
-	shift
-	took=0
-	while ((n-- > 0)); do
-		start=$(ms)
-		"$@" || took=99999
-		t=$(($(ms) - start))
-		((t <= took)) || took=$t
-	done
-}
-
 # under ATTACK SECONDS
 under() {
 	local end rss_a=0 rss_b=0 n t echoes=0 answers=0 rounds=0

@@ -142,6 +142,8 @@ public:
 		(void)r.text(JEEBS_MAX_NAME);
 		v.user = r.text(JEEBS_MAX_NAME);
 		(void)r.string(JEEBS_TCP_LEN);
+		(void)r.num<uint64_t>();
+		(void)r.num<uint8_t>();
 		must(r.finish());
 		v.tcp = std::move(m->fds[0]);
 		return v;
@@ -215,7 +217,8 @@ public:
 		    pair) == 0, "socketpair");
 		UniqueFd mine(pair[0]), theirs(pair[1]);
 		Buffer b;
-		FieldWriter(b).u64(1).u64(acked).text("alpha", 100)
+		// No in_off: nobody here asks the session for it.
+		FieldWriter(b).u64(1).u64(acked).u64(0).text("alpha", 100)
 		    .text("beta", 100).u64(1700000000);
 		int fds[] = {tcp, records, theirs.get()};
 		must(send_message(adopt_.get(), JEEBS_MSG_ADOPT, b.bytes(),

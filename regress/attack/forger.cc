@@ -373,7 +373,7 @@ void bad_requests(Forger &f)
 	    memfd_of(f.file()).get()), "");
 	for (size_t n : {0U, 1U, 2U, 3U}) {
 		Buffer b;
-		FieldWriter(b).u64(1).u64(0).text("a", 9).text("b", 9).u64(1);
+		FieldWriter(b).u64(1).u64(0).u64(0).text("a", 9).text("b", 9).u64(1);
 		if (n == 3)
 			b.append(Bytes(good).first(1));	// trailing byte
 		std::vector<int> fds(n, null.get());

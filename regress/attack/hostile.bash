@@ -37,6 +37,27 @@ hostile() {
 	within 15 sshd_said "$1: begins" || fail "$1 didn't begin"
 }
 
+# crowd N ATTACK: N more sessions of lab, whose processes begin it. Ends with
+# the test, or by crowd_end.
+crowd=()
+crowd() {
+	local n=$1 i in
+	mark
+	lab switch alpha ${2:+"$2"}
+	for ((i = 1; i <= n; i++)); do
+		rm -f "$scratch/crowd.in"
+		mkfifo "$scratch/crowd.in"
+		lab exec client -- ssh -F "$SSH_CONFIG" vip cat \
+			<"$scratch/crowd.in" >/dev/null 2>>"$scratch/crowd.out" &
+		crowd+=($!)
+		exec {in}>"$scratch/crowd.in"
+	done
+}
+crowd_size() {
+	lab exec "${1-alpha}" -- "$PROGRAMS/monitor/jeebsctl" status --json |
+		jq '[.sessions_detail[] | select(.user == "lab")] | length'
+}
+
 # Switch off, end of its input, session over.
 hostile_end() {
 	lab switch alpha
@@ -58,6 +79,23 @@ honest_is_protected() {
 # rss HOST PID: of jeebsd, in MB
 rss() {
 	lab exec "$1" -- awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$2/status"
+}
+
+# Time of day in milliseconds
+ms() {
+	echo $((${EPOCHREALTIME/./} / 1000))
+}
+# worst N CMD...: the longest of N runs, in $took
+worst() {
+	local n=$1 start t
+	shift
+	took=0
+	while ((n-- > 0)); do
+		start=$(ms)
+		"$@" || took=99999
+		t=$(($(ms) - start))
+		((t <= took)) || took=$t
+	done
 }
 
 # After all: the same jeebsd, and the honest session still fails over.

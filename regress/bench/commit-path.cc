@@ -126,7 +126,7 @@ void primary(const LinkKey &own, const LinkKey &peer, uint16_t port,
 	server = std::make_unique<ExportServer>(io, path, link,
 	    ExportServer::Handlers{.wanted = nullptr, .opened = nullptr,
 	    .changed = nullptr,
-	    .closed = [&](const SessionInfo &) { over = true; }});
+	    .closed = [&](const SessionInfo &) { over = true; }}, 100);
 	link.set_hello({.host = "alpha", .version = "bench"});
 	must(server->start());
 	must(link.start());

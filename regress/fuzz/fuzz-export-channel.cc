@@ -107,7 +107,7 @@ void play(Bytes in, const Connection &c, int mon, MonChannel &channel,
 		if (flags & 32) {
 			FieldWriter w(b);
 			w.u32(JEEBS_PROTO_VERSION).text("v", 9).text("user", 9)
-			    .string(c.state.bytes());
+			    .string(c.state.bytes()).u64(0).u8(0);
 		}
 		b.append(in.subspan(3, n));
 		in = in.subspan(3 + n);

@@ -91,7 +91,8 @@ public:
 		if (auto ok = put_tcp_state(state, st); !ok)
 			return ok;
 		FieldWriter(b).u32(proto).text("test", 100).text(user, 100)
-		    .string(state.bytes());
+		    .string(state.bytes()).u64(received_base)
+		    .u8(attached);
 		return send_message(channel.get(), JEEBS_MSG_HELLO, b.bytes(),
 		    std::span(&fd, 1));
 	}
@@ -182,6 +183,8 @@ public:
 	uint64_t committed() const { return jeebs_ring_committed(ring_); }
 	jeebs_ring *ring() { return ring_; }
 
+	uint64_t received_base = 0;	// that HELLO tells, as attached
+	uint8_t attached = 0;
 	std::string key;	// of the last OFFER
 	uint64_t seq = 0, in_off = 0, out_end = 0, acked = 0;
 

@@ -79,6 +79,7 @@ struct Fixture {
 		AdoptRequest q;
 		q.job = 9;
 		q.acked = 1ULL << 40;
+		q.in_off = 77;
 		q.from = "alpha";
 		q.to = "beta";
 		q.failed_at = 1700000000;
@@ -138,6 +139,7 @@ BOOST_AUTO_TEST_CASE(a_session_is_handed_over)
 	FieldReader r(request.fields.bytes(), "ADOPT");
 	BOOST_TEST(r.num<uint64_t>() == 9u);
 	BOOST_TEST(r.num<uint64_t>() == 1ULL << 40);
+	BOOST_TEST(r.num<uint64_t>() == 77U);
 	BOOST_TEST(r.text(100) == "alpha");
 	BOOST_TEST(r.text(100) == "beta");
 	BOOST_TEST(r.num<uint64_t>() == 1700000000u);

@@ -22,6 +22,7 @@ struct Primary {
 	FakeSink sink;
 	std::vector<std::string> events;
 	bool wanted = true;
+	static constexpr size_t places = 100;
 	std::unique_ptr<ExportServer> server;
 
 	Primary()
@@ -36,7 +37,7 @@ struct Primary {
 		    ExportServer::Handlers{
 		    .wanted = [this](const Flow &) { return wanted; },
 		    .opened = log("opened"), .changed = log("changed"),
-		    .closed = log("closed")});
+		    .closed = log("closed")}, places);
 		auto ok = server->start();
 		BOOST_REQUIRE_MESSAGE(ok.has_value(), ok.error().what);
 	}
@@ -625,6 +626,114 @@ BOOST_AUTO_TEST_CASE(everybody_has_a_turn_on_a_full_link)
 	BOOST_TEST(order == want, boost::test_tools::per_element());
 }
 
+// Four sessions of one user and one of another: that one is second, at worst.
+BOOST_AUTO_TEST_CASE(a_user_of_many_sessions_has_one_turn)
+{
+	server->standby_up("k", 7);
+	std::vector<std::unique_ptr<FakeSshd>> all;
+	std::vector<uint64_t> sids;
+	for (uint8_t i = 1; i <= 5; i++) {
+		all.push_back(std::make_unique<FakeSshd>(path));
+		BOOST_REQUIRE(all.back()->hello(i == 5 ? "bob" : "ann")
+		    .has_value());
+		sids.push_back(opened(*all.back(), i));
+		checkpointed(*all.back(), sids.back());
+	}
+	sink.full = true;
+	for (auto &s : all)
+		for (int i = 0; i < 3; i++)
+			BOOST_REQUIRE(s->write(JEEBS_REC_PROGRESS, 10));
+	settle();
+	io.run_for(20ms);
+	sink.full = false;
+	sink.room = 1;
+	int bobs = 0;
+	for (int i = 0; i < 6; i++) {
+		sink.on_drained();
+		auto f = sink.take();
+		bobs += get_record(f.payload.bytes())->sid == sids[4];
+	}
+	BOOST_TEST(bobs == 3);
+}
+
+BOOST_AUTO_TEST_CASE(one_user_cant_take_all_places)
+{
+	std::vector<std::unique_ptr<FakeSshd>> all;
+	while (all.size() < places / 2) {
+		all.push_back(std::make_unique<FakeSshd>(path));
+		registered(*all.back());
+	}
+	FakeSshd more(path);
+	BOOST_REQUIRE(more.hello().has_value());
+	auto m = message(more);
+	BOOST_TEST(m.type == JEEBS_MSG_DETACH);
+	BOOST_TEST(reason(m).find("one user") != std::string::npos);
+	BOOST_TEST(hung_up(more));
+	BOOST_TEST(server->sessions().size() == places / 2);
+	// Its output waits for a commit: it had a place and can't go on alone.
+	FakeSshd waits(path);
+	waits.attached = 1;
+	registered(waits);
+	FakeSshd other(path);
+	BOOST_REQUIRE(other.hello("bob").has_value());
+	BOOST_REQUIRE(run_until([&] {
+		return server->sessions().size() == places / 2 + 2;
+	}));
+	// Places come back.
+	all.resize(all.size() - 3);
+	BOOST_REQUIRE(run_until([&] {
+		return server->sessions().size() == places / 2 - 1;
+	}));
+	FakeSshd again(path);
+	registered(again);
+}
+
+BOOST_AUTO_TEST_CASE(connections_that_say_nothing_are_few)
+{
+	std::vector<std::unique_ptr<FakeSshd>> all;
+	for (int i = 0; i < 128; i++) {
+		all.push_back(std::make_unique<FakeSshd>(path));
+		settle();
+	}
+	FakeSshd more(path);
+	BOOST_TEST(hung_up(more));
+	all.pop_back();
+	settle();
+	FakeSshd good(path);
+	registered(good);
+}
+
+BOOST_AUTO_TEST_CASE(nobody_consumed_what_its_client_hasnt_sent)
+{
+	server->standby_up("k", 7);
+	FakeSshd s(path), adopted(path);
+	adopted.received_base = 5ULL << 40;
+	adopted.in_off = adopted.received_base;
+	uint8_t id = 1;
+	for (auto *p : {&s, &adopted}) {
+		registered(*p);
+		auto sid = opened(*p, id++);
+		checkpointed(*p, sid);
+		BOOST_REQUIRE(::send(p->tcp.client.get(), "12345", 5, 0) == 5);
+		char got[5];
+		BOOST_REQUIRE(::recv(p->tcp.server.get(), got, 5,
+		    MSG_WAITALL) == 5);
+		p->in_off += 5;
+		checkpointed(*p, sid, 10);
+		BOOST_TEST(p->woken());
+		p->in_off++;
+		BOOST_REQUIRE(p->write(JEEBS_REC_PROGRESS, 1));
+		auto f = frame();
+		BOOST_REQUIRE((f.type == FrameType::close));
+		auto c = get_close(f.payload.bytes());
+		BOOST_TEST(c->sid == sid);
+		BOOST_TEST(std::string(c->text).find("its client has sent") !=
+		    std::string::npos);
+		BOOST_REQUIRE(closed(sid).has_value());
+		BOOST_TEST(message(*p).type == JEEBS_MSG_DETACH);
+	}
+}
+
 BOOST_AUTO_TEST_CASE(one_users_unfinished_records_are_bounded)
 {
 	server->standby_up("k", 7);
@@ -748,7 +857,7 @@ BOOST_AUTO_TEST_CASE(a_channel_without_a_hello)
 
 BOOST_AUTO_TEST_CASE(a_second_server_at_the_path)
 {
-	ExportServer other(io, path, sink, {});
+	ExportServer other(io, path, sink, {}, places);
 	BOOST_TEST(!other.start().has_value());
 	server.reset();
 	BOOST_TEST(other.start().has_value());

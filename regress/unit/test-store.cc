@@ -285,14 +285,15 @@ BOOST_AUTO_TEST_CASE(quota_of_all)
 {
 	StoreLimits limits;
 	limits.total_bytes = 3000;
-	limits.sessions = 2;
+	limits.sessions = 3;	// and two for one user
 	store = Store(limits);
 	open(1);
 	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT, .stream_len = 2000}));
 	open(2, 1, 5001);
 	auto root = make_root();
 	BOOST_TEST(!store.open({.sid = 3, .root = root.bytes(),
-	    .tcp = make_tcp(5002)}, t0).has_value());
+	    .tcp = make_tcp(5002), .user = store.find(1)->user},
+	    t0).has_value());
 	BOOST_TEST(!put(2, {.type = JEEBS_REC_CHECKPOINT, .stream_len = 900}));
 	BOOST_TEST(store.find(1)->adoptable);
 }
