@@ -61,7 +61,7 @@ nothing_broke
 lives adopted
 # The socket of an adopted session counts from its adoption on.
 lab switch beta attack-consumed-ahead
-lab boot alpha
+lab boot alpha --no-wait
 check "adopted, it lies: refused as well" within 20 log_has beta jeebsd.log \
 	"bad record from sshd: $ahead; protection ends"
 check "the honest one, adopted, is protected" within 20 eval \
