@@ -14,6 +14,9 @@ lives a
 stop_capture
 is "resets on the client's wire" "$(captured resets | wc -l)" 0
 check "the session says what happened" grep -q "jeebs: host $victim failed at .* a new shell on $survivor in /usr/share" "$scratch/pty-a.out"
+refuses "nothing but CR LF ends its line" grep -aq $'jeebs: host.*\r\r$' \
+	"$scratch/pty-a.out"
+check "and that does" grep -aq $'jeebs: host.*\r$' "$scratch/pty-a.out"
 check "ask" pty a 'send pwd; stty size\r'
 check "the same directory, the same window" pty a 'expect 5000 /usr/share\s+33 101'
 check "prompt" pty a 'expect 5000 \$ $'
