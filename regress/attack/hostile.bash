@@ -5,7 +5,11 @@ logs=${JEEBS_LAB_DIR:-/run/jeebs-lab}/$JEEBS_LAB/hosts
 
 # And an honest session of root, which nothing may disturb.
 hostile_lab() {
-	lab_up --testing
+	local times=()
+	# Sanitized programs on a busy machine must not look like dead ones.
+	[[ -z ${JEEBS_REPORTS-} ]] ||
+		times=(--set timing.detect=2s --set timing.alone-after=8s)
+	lab_up --testing "${times[@]}"
 	login honest vip -l root
 	jeebsd_a=$(lab exec alpha -- cat /run/jeebsd.pid)
 	jeebsd_b=$(lab exec beta -- cat /run/jeebsd.pid)

@@ -29,10 +29,14 @@ mkfifo "$scratch/silence"
 exec 8<>"$scratch/silence"	# stdin that says nothing and doesn't end
 over idle -tt vip <&8 >"$scratch/idle.out" 2>&1 &
 shell=$!
-login busy vip
-login frozen vip
+# It is to time out after the crash, however long all this takes before.
+for n in busy frozen; do
+	login "$n" vip
+	echo >&8
+done
 check "the shell is there" within 10 grep -aq '\$ ' "$scratch/idle.out"
 adoptable 3
+echo >&8
 pty busy 'send \r'
 crash_serving
 lives busy
