@@ -318,8 +318,8 @@ open_root(struct jeebs_job *job, const char **why)
 	    (r = jeebs_root_verify(sshbuf_ptr(rec), sshbuf_len(rec),
 	    jeebs_own_key, NULL, &env, keyid)) != 0)
 		goto out;
-	*why = "recovery key";
-	r = SSH_ERR_KEY_NOT_FOUND;
+	*why = "recovery key is not one of this sshd-adopt's (restarted?)";
+	r = SSH_ERR_INVALID_ARGUMENT;
 	if (memcmp(keyid, jeebs_recovery_id(ad.now.key),
 	    sizeof(keyid)) == 0)
 		g = &ad.now;
@@ -341,7 +341,7 @@ open_root(struct jeebs_job *job, const char **why)
 	    env.epoch)) != 0)
 		goto out;
 	ad.epoch = env.epoch;
-	*why = "root record has expired";
+	*why = "root record";
 	if (job->root->not_after <= (uint64_t)time(NULL))
 		r = SSH_ERR_KEY_REVOKED;
  out:
@@ -410,7 +410,8 @@ adopt(struct sshbuf *m, int *fds, int nfds)
 	}
 	if ((r = open_root(job, &why)) != 0 ||
 	    (r = jeebs_worker_give(job)) != 0) {
-		snprintf(reason, sizeof(reason), "%s: %s", why, ssh_err(r));
+		snprintf(reason, sizeof(reason), "%s: %s", why,
+		    jeebs_key_err(r));
 		jeebs_job_failed(job->sock, reason);
 	}
 	job_free(job);

@@ -490,9 +490,8 @@ offer(struct ssh *ssh, struct sshbuf *m, const int *fds, int nfds)
  out:
 	explicit_bzero(session_key, sizeof(session_key));
 	if (r != 0) {
-		snprintf(reason, sizeof(reason), "%s: %s%s", what, ssh_err(r),
-		    r == SSH_ERR_KEY_NOT_FOUND ?
-		    " (host keys must be the same on both hosts)" : "");
+		snprintf(reason, sizeof(reason), "%s: %s", what,
+		    jeebs_key_err(r));
 		logit("jeebs: not protected: %s", reason);
 		send_reason(JEEBS_MSG_REFUSE, reason);
 	}

@@ -19,6 +19,20 @@
 #define SIG_VERSION		1
 #define SIG_HASH		"sha512"
 
+const char *
+jeebs_key_err(int r)
+{
+	switch (r) {
+	case SSH_ERR_KEY_NOT_FOUND:
+		return "key not found (host keys must be the same on both "
+		    "hosts)";
+	case SSH_ERR_KEY_REVOKED:
+		return "expired (compare the clocks of both hosts)";
+	default:
+		return ssh_err(r);
+	}
+}
+
 int
 jeebs_sign(const struct sshbuf *msg, const char *sig_namespace,
     struct sshkey *hostkey, sshsig_signer *signer, void *signer_ctx,

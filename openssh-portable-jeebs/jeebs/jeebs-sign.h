@@ -36,6 +36,12 @@ int	jeebs_verify(const u_char *sig, size_t siglen, const u_char *msg,
     size_t msglen, const char *sig_namespace, jeebs_own_hostkey *is_own,
     void *ctx);
 
+/*
+ * ssh_err(), but where a key of one host is refused by the other it says what
+ * to do. A constant string.
+ */
+const char *jeebs_key_err(int r);
+
 #ifdef __cplusplus
 }
 #endif

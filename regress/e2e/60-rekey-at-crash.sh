@@ -31,4 +31,5 @@ point server 3-committed carried-on mlkem768x25519-sha256 curve25519-sha256
 pty_stop mlkem768x25519-sha256
 pty_stop curve25519-sha256
 point client 255-committed ended "$gex"
+check "the reason says what to do" eval '[[ $rekey_reason == *KexAlgorithms* ]]'
 done_testing
