@@ -264,6 +264,19 @@ struct World {
 		BOOST_REQUIRE(b.role->state() == RoleState::standby_ready);
 	}
 
+	// Cut off from beta, alpha is stalled; beta, which hears others on the
+	// LAN, has taken over.
+	void overtaken_unheard()
+	{
+		clients = false;
+		neighbours = true;
+		protect();
+		cut_ab = cut_ba = true;
+		advance(1s);
+		BOOST_REQUIRE(b.role->state() == RoleState::primary_alone);
+		BOOST_REQUIRE(a.role->state() == RoleState::primary_stalled);
+	}
+
 	bool did(const Host &h, ActionKind k) const
 	{
 		return std::find(h.done.begin(), h.done.end(), k) !=
@@ -500,13 +513,7 @@ BOOST_AUTO_TEST_CASE(the_first_client_ends_the_wait)
 
 BOOST_AUTO_TEST_CASE(somebody_else_speaks_as_the_vip)
 {
-	clients = false;
-	neighbours = true;
-	protect();
-	cut_ab = cut_ba = true;
-	advance(1s);
-	STATE(b, primary_alone);
-	STATE(a, primary_stalled);
+	overtaken_unheard();
 	// A mirroring switch shows what beta says.
 	for (int i = 0; i < 20; i++) {
 		perform(a, a.role->clients(ClientSign::elsewhere, at(a)));
@@ -526,13 +533,7 @@ BOOST_AUTO_TEST_CASE(somebody_else_speaks_as_the_vip)
 // been taken over from.
 BOOST_AUTO_TEST_CASE(clients_address_another_mac)
 {
-	clients = false;
-	neighbours = true;
-	protect();
-	cut_ab = cut_ba = true;
-	advance(1s);
-	STATE(b, primary_alone);
-	STATE(a, primary_stalled);
+	overtaken_unheard();
 	perform(a, a.role->clients(ClientSign::away, at(a)));
 	advance(2s);
 	BOOST_TEST(!a.role->serving());
