@@ -15,7 +15,8 @@ parts_mon_init(void)
 
 	if ((id = sshbuf_from(zero, sizeof(zero))) == NULL ||
 	    (pmonitor = calloc(1, sizeof(*pmonitor))) == NULL ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC, 0, pair) == -1)
+	    socketpair(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC, 0, pair) == -1 ||
+	    (mon.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)) == -1)
 		abort();
 	mon.authctxt = the_authctxt;
 	jeebs_monitor_adopt(the_authctxt, id);
