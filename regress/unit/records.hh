@@ -96,6 +96,7 @@ inline bool same_bytes(Bytes a, Bytes b)
 class FakeSink : public FrameSink {
 public:
 	bool up = true, full = false;
+	bool refreshes = false;	// take tcp frames, which each second brings, too
 	size_t room = SIZE_MAX;	// bytes in sent: from there on it is congested
 	PeerHello hello;
 	Buffer sent;
@@ -106,6 +107,10 @@ public:
 	bool congested() const override { return full || sent.size() >= room; }
 	bool send(Buffer b) override
 	{
+		FrameView f;
+		if (!refreshes && next_frame(b.bytes(), f).value_or(0) != 0 &&
+		    f.type == FrameType::tcp)
+			return up;
 		if (up) {
 			sent.append(b.bytes());
 			frames++;
