@@ -35,9 +35,9 @@ talk() {
 	tcp = struct.pack('!BBHHH4s12x4s12x6I', 1, 4, 22, 4711, 1460,
 	                  bytes((10, 77, 0, 100)), bytes((10, 77, 0, 3)),
 	                  1, 1, 0, 0, 0, 0)
-	hello = b'\x01' + struct.pack('!I', 1) + text(b'x') + text(b'root') + \
-	    text(tcp)
-	adopt = b'\x21' + struct.pack('!2Q', 1, 0) + text(b'alpha') + \
+	hello = b'\x01' + struct.pack('!I', 2) + text(b'x') + text(b'root') + \
+	    text(tcp) + struct.pack('!QB', 0, 0)
+	adopt = b'\x21' + struct.pack('!3Q', 1, 0, 0) + text(b'alpha') + \
 	    text(b'beta') + struct.pack('!Q', 0)
 	files = []
 	if kind == 'wrong':
