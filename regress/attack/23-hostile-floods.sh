@@ -18,22 +18,15 @@ memory=160
 
 # under ATTACK SECONDS
 under() {
-	local end rss_a=0 rss_b=0 n t echoes=0 answers=0 rounds=0
+	local end rss_a=0 rss_b=0 echoes=0 answers=0 rounds=0
 	hostile "$1"
 	# One session is older than the attacker's, this one younger.
 	login late vip -l root
 	end=$((SECONDS + $2 + 1))
 	while ((SECONDS < end)); do
-		for n in honest late; do
-			worst 2 shell_answers "$n" 10000
-			((took <= echoes)) || echoes=$took
-		done
+		peaks 2
 		worst 1 eval 'session_of root | grep -q "\"protected\":true"'
 		((took <= answers)) || answers=$took
-		t=$(rss alpha "$jeebsd_a")
-		((t <= rss_a)) || rss_a=$t
-		t=$(rss beta "$jeebsd_b")
-		((t <= rss_b)) || rss_b=$t
 		rounds=$((rounds + 1))
 	done
 	echo "$1: echo $echoes ms, status $answers ms, RSS $rss_a and $rss_b MB, $rounds rounds"

@@ -116,3 +116,17 @@ nothing_broke() {
 	lives honest
 	no_login_on_survivor
 }
+
+# peaks ALLOWED: asks both honest sessions and looks at both jeebsd; raises
+# echoes (ms; ALLOWED as of worst), rss_a and rss_b (MB) to what it found.
+peaks() {
+	local n t
+	for n in honest late; do
+		worst "$1" shell_answers "$n" 10000
+		((took <= echoes)) || echoes=$took
+	done
+	t=$(rss alpha "$jeebsd_a")
+	((t <= rss_a)) || rss_a=$t
+	t=$(rss beta "$jeebsd_b")
+	((t <= rss_b)) || rss_b=$t
+}

@@ -59,6 +59,20 @@ struct Primary {
 		io.restart();
 		io.poll();
 	}
+	// Three records each, for a link that is full until all have theirs;
+	// then it has room for one at a time.
+	void queue_three(const std::vector<std::unique_ptr<FakeSshd>> &all)
+	{
+		sink.full = true;
+		for (auto &s : all)
+			for (int i = 0; i < 3; i++)
+				BOOST_REQUIRE(s->write(JEEBS_REC_PROGRESS, 10));
+		settle();
+		io.run_for(20ms);
+		BOOST_TEST(sink.sent.empty());
+		sink.full = false;
+		sink.room = 1;
+	}
 	HostMessage message(FakeSshd &s)
 	{
 		std::optional<HostMessage> got;
@@ -606,16 +620,7 @@ BOOST_AUTO_TEST_CASE(everybody_has_a_turn_on_a_full_link)
 		sids.push_back(opened(*all.back(), i));
 		checkpointed(*all.back(), sids.back());
 	}
-	sink.full = true;
-	for (auto &s : all)
-		for (int i = 0; i < 3; i++)
-			BOOST_REQUIRE(s->write(JEEBS_REC_PROGRESS, 10));
-	settle();
-	io.run_for(20ms);
-	BOOST_TEST(sink.sent.empty());
-	// Room for one record at a time.
-	sink.full = false;
-	sink.room = 1;
+	queue_three(all);
 	for (int i = 0; i < 9; i++) {
 		sink.on_drained();
 		auto f = sink.take();
@@ -639,14 +644,7 @@ BOOST_AUTO_TEST_CASE(a_user_of_many_sessions_has_one_turn)
 		sids.push_back(opened(*all.back(), i));
 		checkpointed(*all.back(), sids.back());
 	}
-	sink.full = true;
-	for (auto &s : all)
-		for (int i = 0; i < 3; i++)
-			BOOST_REQUIRE(s->write(JEEBS_REC_PROGRESS, 10));
-	settle();
-	io.run_for(20ms);
-	sink.full = false;
-	sink.room = 1;
+	queue_three(all);
 	int bobs = 0;
 	for (int i = 0; i < 6; i++) {
 		sink.on_drained();
