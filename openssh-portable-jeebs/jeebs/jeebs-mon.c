@@ -48,11 +48,14 @@
 #include "jeebs/jeebs-testing.h"
 
 /*
- * Until jeebsd is tried again; twice as long each time that it hangs up at
- * once, but less than the standby keeps what isn't offered anew.
+ * Until jeebsd is tried again, in ms: soon, as one that was started again has
+ * sessions that wait for it; then twice as long each time, up to the second
+ * while there is none and up to the third if it hangs up at once, but less than
+ * the standby keeps what isn't offered anew.
  */
-#define RECONNECT_SECONDS	1
-#define RECONNECT_MAX		32
+#define RECONNECT_MS		10
+#define RECONNECT_ABSENT	1000
+#define RECONNECT_MAX		32000
 #define ROOT_LIFETIME		(24 * 60 * 60)
 
 extern ServerOptions options;
@@ -66,8 +69,8 @@ static struct {
 	int started;
 	int jeebsd;		/* channel, -1 while there is none */
 	int timer;		/* armed while there is none */
-	int delay;		/* seconds */
-	time_t connected;	/* since when there is one */
+	int delay;		/* ms */
+	double connected;	/* since when there is one */
 	int attached;		/* PA was, and wasn't told to go on alone */
 	char told[JEEBS_MAX_REASON + 1];	/* why not protected */
 	int pa, pa_end;		/* socketpair with PA */
@@ -263,7 +266,8 @@ reconnect_later(void)
 	struct itimerspec when;
 
 	memset(&when, 0, sizeof(when));
-	when.it_value.tv_sec = mon.delay;
+	when.it_value.tv_sec = mon.delay / 1000;
+	when.it_value.tv_nsec = mon.delay % 1000 * 1000000L;
 	if (timerfd_settime(mon.timer, 0, &when, NULL) == -1)
 		fatal_f("timerfd_settime: %s", strerror(errno));
 }
@@ -303,7 +307,7 @@ connect_jeebsd(void)
 		return;
 	}
 	mon.jeebsd = fd;
-	mon.connected = monotime();
+	mon.connected = monotime_double();
 }
 
 static void
@@ -311,8 +315,8 @@ close_jeebsd(void)
 {
 	close(mon.jeebsd);
 	mon.jeebsd = -1;
-	mon.delay = monotime() - mon.connected > mon.delay ?
-	    RECONNECT_SECONDS : MINIMUM(mon.delay * 2, RECONNECT_MAX);
+	mon.delay = (monotime_double() - mon.connected) * 1000 > mon.delay ?
+	    RECONNECT_MS : MINIMUM(mon.delay * 2, RECONNECT_MAX);
 	reconnect_later();
 }
 
@@ -321,9 +325,9 @@ static void
 lost_jeebsd(void)
 {
 	close_jeebsd();
-	do_log2(mon.delay <= 2 * RECONNECT_SECONDS ? SYSLOG_LEVEL_INFO :
+	do_log2(mon.delay <= 2 * RECONNECT_MS ? SYSLOG_LEVEL_INFO :
 	    SYSLOG_LEVEL_DEBUG1, "jeebs: lost jeebsd; trying to reach it "
-	    "again in %d s", mon.delay);
+	    "again in %d ms", mon.delay);
 }
 
 static void
@@ -538,8 +542,12 @@ jeebs_mon_event(struct ssh *ssh)
 		if (read(mon.timer, &n, sizeof(n)) == -1 && errno != EAGAIN)
 			fatal_f("timer: %s", strerror(errno));
 		connect_jeebsd();
-		if (mon.jeebsd == -1)
+		if (mon.jeebsd == -1) {
+			if (mon.delay < RECONNECT_ABSENT)
+				mon.delay = MINIMUM(mon.delay * 2,
+				    RECONNECT_ABSENT);
 			reconnect_later();
+		}
 		return;
 	}
 	if ((m = sshbuf_new()) == NULL)
@@ -598,7 +606,7 @@ jeebs_session_start(struct ssh *ssh, struct Authctxt *authctxt)
 		logit("jeebs: not protected: %s", strerror(errno));
 		return;
 	}
-	mon.delay = RECONNECT_SECONDS;
+	mon.delay = RECONNECT_MS;
 	reconnect_later();
 	mon.pa = pair[0];
 	mon.pa_end = pair[1];
