@@ -2,6 +2,9 @@
 #include "adoptions.hh"
 
 #include <algorithm>
+#include <cstring>
+
+#include <fcntl.h>
 
 #include <boost/asio/post.hpp>
 
@@ -45,7 +48,7 @@ struct Adoptions::Run {
 
 Adoptions::Adoptions(Parts parts, Hooks hooks)
     : p_(parts), hooks_(std::move(hooks)), ask_timer_(parts.io),
-      retry_timer_(parts.io), watcher_(parts.io, parts.net, parts.tap,
+      retry_timer_(parts.io), feeder_(parts.io, parts.injector), watcher_(parts.io, parts.net, parts.tap,
       parts.config.timing.gap_timeout, [this](const Flow &flow,
       const std::string &user, const char *reason) {
 		report_->failed.push_back({user, flow.remote_name(), reason});
@@ -67,12 +70,14 @@ Adoptions::cancel()
 	in_flight_ = left_ = 0;
 	ask_timer_.cancel();
 	retry_timer_.cancel();
+	feeder_.clear();
 	watcher_.clear();
 }
 
 void
 Adoptions::forget(const Flow &flow)
 {
+	feeder_.forget(flow);
 	watcher_.forget(flow);
 }
 
@@ -113,7 +118,7 @@ Adoptions::begin(TakeoverReport &report)
 		    r->s.in_off});
 		take_held(*r);
 		auto input = plan_input(r->s.flow, r->s.tcp.rcv_base,
-		    r->s.in_off, packets(*r));
+		    r->s.in_off, packets(*r), r->s.held_packets);
 		plans.push_back(plan_adoption(r->s,
 		    p_.tap.facts(r->s.flow), input, now));
 		by_sid.emplace(r->s.sid, std::move(r));
@@ -318,7 +323,7 @@ Adoptions::go_all()
 	p_.net.drain_hold();
 	for (const RunPtr &r : batch) {
 		take_held(*r);
-		inject(*r);
+		feed(*r);
 		flows.push_back(r->s.flow);
 	}
 	p_.net.release(flows);
@@ -332,8 +337,9 @@ Adoptions::go_all()
 		if (r->plan.unacked == 0)
 			(void)p_.ack_probe.send(r->s.tcp, r->plan.acked,
 			    r->plan.in_off, r->plan.ts_val);
-		watcher_.add(r->s.flow, r->s.user, std::move(r->tcp),
-		    {r->plan.acked, r->s.out_end, r->s.in_off});
+		if (!r->s.covered())
+			watcher_.add(r->s.flow, r->s.user, std::move(r->tcp),
+			    {r->plan.acked, r->s.out_end, r->s.in_off});
 		done_with(r);
 	}
 	maybe_finish();
@@ -353,21 +359,31 @@ Adoptions::go(Run &r)
 }
 
 void
-Adoptions::inject(Run &r)
+Adoptions::feed(Run &r)
 {
 	auto all = packets(r);
-	auto plan = plan_input(r.s.flow, r.s.tcp.rcv_base, r.s.in_off, all);
-	Seq32 ack = seq_of_offset(r.s.tcp.snd_base, r.plan.acked);
+	auto plan = plan_input(r.s.flow, r.s.tcp.rcv_base, r.s.in_off, all,
+	    r.s.held_packets);
+	std::deque<InputPiece> pieces;
 
-	for (size_t i : plan.order)
-		if (auto ok = p_.injector.inject(all[i], ack, ack); !ok)
-			log::warning("session from {}: injecting: {}",
-			    r.s.flow.remote_name(), ok.error().what);
-	if (!plan.order.empty())
-		log::debug("session from {}: {} packets injected, bytes {} to "
-		    "{}", r.s.flow.remote_name(), plan.order.size(),
-		    r.s.in_off, plan.known_to);
+	for (const auto &p : plan.order)
+		pieces.push_back({p.begin, p.end, Buffer(all[p.index])});
 	r.held.clear();
+	if (pieces.empty())
+		return;
+	log::debug("session from {}: {} packets to inject, bytes {} to {}",
+	    r.s.flow.remote_name(), pieces.size(), r.s.in_off, plan.known_to);
+	UniqueFd copy(fcntl(r.tcp.get(), F_DUPFD_CLOEXEC, 0));
+	if (!copy) {
+		log::error("session from {} reset: its input is lost: {}",
+		    r.s.flow.remote_name(), strerror(errno));
+		p_.net.unprotect(r.s.flow);
+		(void)abort_connection(r.tcp.get());
+		return;
+	}
+	feeder_.add(r.s.flow, std::move(copy), r.s.in_off,
+	    seq_of_offset(r.s.tcp.snd_base, r.plan.acked),
+	    InputFeed(std::move(pieces)));
 }
 
 // What can't be saved ends at once.

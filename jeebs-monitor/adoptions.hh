@@ -22,6 +22,7 @@
 #include "config.hh"
 #include "gap-watcher.hh"
 #include "inject.hh"
+#include "input-feeder.hh"
 #include "recovery.hh"
 #include "service-net.hh"
 #include "store.hh"
@@ -62,6 +63,8 @@ public:
 	void cancel();
 	// Nobody needs to watch this session any more: it ended.
 	void forget(const Flow &);
+	// See InputFeeder.
+	uint64_t delivered(const Flow &f) const { return feeder_.delivered(f); }
 
 private:
 	struct Run;
@@ -76,7 +79,7 @@ private:
 	void answered(const RunPtr &, Result<uint64_t>);
 	void go_all();
 	void go(Run &);
-	void inject(Run &);
+	void feed(Run &);
 	bool postpone(const RunPtr &, const Error &);
 	void reset(const RunPtr &, const std::string &reason);
 	void done_with(const RunPtr &);
@@ -92,6 +95,7 @@ private:
 	size_t in_flight_ = 0, left_ = 0;
 	Time ask_until_{};
 	boost::asio::steady_timer ask_timer_, retry_timer_;
+	InputFeeder feeder_;
 	GapWatcher watcher_;
 	uint64_t next_job_ = 1;
 	std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -438,11 +438,11 @@ read_root(const toml::table &t, const std::string &name)
 	c.preferred = s.opt_bool("preferred", false);
 	if (const toml::node *n = s.find("input-commit")) {
 		std::string v = s.str("input-commit", *n);
-		if (v == "hold")
-			s.bad(*n, "input-commit", "\"hold\" is not in this "
-			    "version, use \"tap\"");
-		if (v != "tap")
-			s.bad(*n, "input-commit", "must be \"tap\"");
+		if (v != "hold" && v != "tap")
+			s.bad(*n, "input-commit", "must be \"hold\" or "
+			    "\"tap\"");
+		c.input_commit = v == "hold" ? InputMode::hold :
+		    InputMode::tap;
 	}
 	c.peer = read_peer(name, s);
 	if (c.peer.name == c.host)

@@ -14,7 +14,7 @@
 
 namespace jeebs {
 
-enum class InputCommit { tap, hold };
+enum class InputMode { tap, hold };
 
 // An address that moves between the two hosts.
 struct VipConfig {
@@ -63,7 +63,7 @@ struct Config {
 	std::string key_file = "/etc/jeebs/key";
 	std::string user = "_jeebs";
 	bool preferred = false;
-	InputCommit input_commit = InputCommit::tap;
+	InputMode input_commit = InputMode::hold;
 	PeerConfig peer;
 	std::vector<VipConfig> vips;			// at least one
 	uint16_t service_port = 22;

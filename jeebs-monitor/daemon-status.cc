@@ -86,6 +86,7 @@ Daemon::status() const
 	PeerHealth health = detector_.health(now);
 	bool peer_there = peer && health == PeerHealth::alive;
 	json detail = json::array();
+	json none = nullptr;
 	bool all_protected = true;
 
 	if (serving) {
@@ -96,13 +97,16 @@ Daemon::status() const
 			    {"state", s.state}, {"protected", s.is_protected},
 			    {"stalled", s.stalled}, {"in", s.in_off},
 			    {"out", s.out_end}, {"committed", s.committed},
-			    {"acked", s.acked_off}, {"reason", s.reason}});
+			    {"acked", s.acked_off}, {"covered_from",
+			    s.covered_from ? json(*s.covered_from) : none},
+			    {"reason", s.reason}});
 		}
 	} else {
 		for (const StoredSession &s : store_.sessions())
 			detail.push_back({{"user", log::printable(s.user)},
 			    {"client", ends(s.flow)}, {"adoptable",
-			    s.adoptable}, {"in", s.in_off}, {"out",
+			    s.adoptable}, {"covered", s.covered()},
+			    {"in", s.in_off}, {"held", s.held_to}, {"out",
 			    s.out_end}, {"acked", s.acked_off}, {"records",
 			    s.records}, {"bytes", s.bytes}});
 	}
@@ -111,7 +115,6 @@ Daemon::status() const
 	    all_protected : state == RoleState::standby_ready;
 
 	json host = config_.host, other = config_.peer.name;
-	json none = nullptr;
 	json paths = json::array();
 	auto stats = heartbeat_.stats();
 	for (size_t i = 0; i < stats.size(); i++) {
@@ -144,7 +147,13 @@ Daemon::status() const
 	j["protected"] = is_protected;
 	j["epoch"] = role_.epoch();
 	j["sessions"] = detail.size();
-	j["input_commit"] = "tap";
+	j["input_commit"] = gate_ ? "hold" : "tap";
+	if (gate_) {
+		auto input = gate_->stats();
+		j["input"] = {{"shipped", input.shipped},
+		    {"waiting", input.waiting}, {"kept_bytes",
+		    input.kept_bytes}, {"overruns", input.overruns}};
+	}
 	j["lease_ms_left"] = lease == Duration::max() || !serving ? none :
 	    json(ms(lease));
 	j["sshd_adopt"] = adopt_.connected();

@@ -25,6 +25,8 @@ namespace {
 constexpr milliseconds tick_period(20);
 constexpr milliseconds service_wait(400);
 constexpr milliseconds stop_wait(600);
+// ServiceNet's queues come behind it.
+constexpr uint16_t input_queue = 73;
 constexpr char heartbeat_label[] = "EXPORTER-jeebs-heartbeat";
 
 uint64_t
@@ -109,8 +111,10 @@ Daemon::Daemon(boost::asio::io_context &io, const Config &config,
 		    {s.acked_off, s.out_end, s.in_off});
 	}, [this](const Flow &f) { tap_.remove(f); },
 	  [this] { return role_.epoch(); }}),
-      export_(io, config.export_socket(), link_, export_handlers(),
-	  places_),
+      gate_(config.input_commit == InputMode::hold ?
+	  std::make_unique<InputGate>(io, link_, input_queue) : nullptr),
+      export_(io, config.export_socket(), link_, gate_.get(),
+	  export_handlers(), places_),
       adopt_(io, config.adopt_socket(), {[this](std::string k) {
 		own_key(k);
 	}, [this] { own_key_lost(); }}),
@@ -162,7 +166,11 @@ Daemon::start()
 		return tl::unexpected(vip_here.error());
 	Result<void> r = net_.open();
 	if (r)
-		r = heartbeat_.start();
+		r = gate_ ? gate_->install() :
+		    InputGate(io_, link_, input_queue).remove();
+	if (!r)
+		return fail("input-commit: " + r.error().what);
+	r = heartbeat_.start();
 	if (r)
 		r = carrier_.start();
 	if (!r)
@@ -213,6 +221,7 @@ Daemon::export_handlers()
 		net_.unprotect(i.flow);
 		takeover_.forget(i.flow);
 	};
+	h.delivered = [this](const Flow &f) { return takeover_.delivered(f); };
 	return h;
 }
 
@@ -332,6 +341,8 @@ Daemon::link_frame(const FrameView &f)
 	case FrameType::open:
 	case FrameType::record:
 	case FrameType::tcp:
+	case FrameType::cover:
+	case FrameType::input:
 	case FrameType::close:
 		// Nothing may be added to what is being adopted, and nothing
 		// committed by one who serves.
@@ -339,6 +350,7 @@ Daemon::link_frame(const FrameView &f)
 			return fail("records for a host that isn't standby");
 		return replica_.frame(f);
 	case FrameType::commit:
+	case FrameType::input_commit:
 	case FrameType::closed:
 	case FrameType::drop:
 		return export_.frame(f);
@@ -382,7 +394,7 @@ Daemon::tapped(std::span<const uint8_t> packet)
 	if (!inward)
 		tap_.server(*s);
 	else if (tap_.client(*s) && !role_.serving())
-		(void)store_.input(packet);
+		(void)store_.tapped(packet);
 }
 
 void
@@ -539,6 +551,14 @@ Daemon::stop(std::function<void()> done)
 }
 
 void
+Daemon::open_gate()
+{
+	if (gate_)
+		if (auto r = gate_->remove(); !r)
+			log::warning("input: {}", r.error().what);
+}
+
+void
 Daemon::finish_stop(bool unlock)
 {
 	if (!stopped_)
@@ -549,11 +569,13 @@ Daemon::finish_stop(bool unlock)
 	bool serving = role_.serving();
 	if (serving && unlock) {
 		export_.standby_lost_with_evidence("jeebsd stops");
+		open_gate();
 		net_.close(true);
 	} else if (serving) {
 		log::warning("the standby didn't say that it let go: the VIP "
 		    "stays silent here, it takes over");
 	} else {
+		open_gate();
 		net_.close(false);
 	}
 	heartbeat_.stop();

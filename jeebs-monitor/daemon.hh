@@ -25,6 +25,7 @@
 #include "export.hh"
 #include "heartbeat-io.hh"
 #include "inject.hh"
+#include "input-gate.hh"
 #include "key.hh"
 #include "link.hh"
 #include "replica.hh"
@@ -84,6 +85,7 @@ private:
 	void tick();
 	void evaluate(Time now);
 	void arm(Time now);
+	void open_gate();
 	void finish_stop(bool unlock);
 	bool is_standby() const;
 
@@ -102,6 +104,7 @@ private:
 	std::unique_ptr<TcpRestorer> restorer_;
 	Link link_;
 	Replica replica_;
+	std::unique_ptr<InputGate> gate_;	// null without input commit
 	ExportServer export_;
 	AdoptClient adopt_;
 	Takeover takeover_;

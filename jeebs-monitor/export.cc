@@ -15,6 +15,7 @@
 
 #include "chain.hh"
 #include "commit-log.hh"
+#include "coverage.hh"
 #include "listener.hh"
 #include "log.hh"
 #include "mon-channel.hh"
@@ -83,8 +84,8 @@ uint64_t random_sid()
 class ExportServer::Impl {
 public:
 	Impl(asio::io_context &io, std::string path, FrameSink &sink,
-	    Handlers h, size_t places)
-	    : io_(io), path_(std::move(path)), sink_(sink),
+	    InputGate *gate, Handlers h, size_t places)
+	    : io_(io), path_(std::move(path)), sink_(sink), gate_(gate),
 	      handlers_(std::move(h)), refresh_(io), shares_(places)
 	{
 		sink_.on_drained = [this] { drained(); };
@@ -112,6 +113,7 @@ private:
 		std::string user;
 		UniqueFd fd;			// the TCP connection
 		uint64_t received_base = 0;	// where it began to count
+		Coverage coverage;
 		Shares::Place place;
 		uint64_t served = 0;		// when it last had its turn
 		std::optional<Ring> offered;	// of the offer that counts
@@ -130,6 +132,9 @@ private:
 
 	void accepted(UniqueFd);
 	uint64_t received(const Session &) const;
+	void cover(const SessionPtr &);
+	void settle(Session &);
+	void look(const SessionPtr &);
 	bool seat(Session &, bool attached);
 	MonChannel::Handlers channel_handlers(const SessionPtr &);
 	Result<void> hello(const SessionPtr &, MonHello);
@@ -141,6 +146,7 @@ private:
 	void end(const SessionPtr &, const std::string &why);
 	void finish(uint64_t sid);
 	void bad_record(const SessionPtr &, const std::string &why);
+	void give_up(const SessionPtr &, const std::string &why);
 	void drained();
 	Result<void> commit(const CommitEntry &);
 	void send_close(uint64_t sid, std::string_view reason);
@@ -156,6 +162,7 @@ private:
 	asio::io_context &io_;
 	std::string path_;
 	FrameSink &sink_;
+	InputGate *gate_;
 	Handlers handlers_;
 	std::unique_ptr<Listener> listener_;
 	asio::steady_timer refresh_;
@@ -261,6 +268,12 @@ Result<void> ExportServer::Impl::hello(const SessionPtr &s, MonHello m)
 	s->fd = std::move(m.fd);
 	s->received_base = m.received_base;
 	s->state = State::known;
+	// Of one that had a standby before this jeebsd was started nothing may
+	// get to TCP until there is one again, or evidence.
+	if (gate_ != nullptr && !m.attached)
+		gate_->uncover(s->flow);
+	else if (gate_ != nullptr)
+		gate_->cover(s->flow, {});
 	log::info("session {}: {}, user {}, sshd {}", s->id,
 	    s->flow.to_string(), log::printable(s->user),
 	    log::printable(m.version));
@@ -337,6 +350,10 @@ Result<void> ExportServer::Impl::root(const SessionPtr &s, Bytes rec)
 	if (chain->epoch() != s->offered_epoch)
 		return fail("root record of another epoch than offered");
 
+	cover(s);
+	uint64_t had = s->received_base;
+	if (auto now = tcp_progress(s->fd.get()))
+		had += now->received;
 	OpenFrame o;
 	// Not fatal: the connection may be on its way down.
 	(void)refresh_tcp_state(s->fd.get(), s->tcp);
@@ -353,11 +370,65 @@ Result<void> ExportServer::Impl::root(const SessionPtr &s, Bytes rec)
 	commit_log::line("offer sid={:x} {} epoch={}", s->sid, name_of(*s),
 	    chain->epoch());
 	s->state = State::open;
+	s->is_protected = false;
 	s->reason = "waits for the first commit";
 	(void)sink_.send(std::move(b));
+	if (gate_ != nullptr)
+		gate_->open(s->flow, s->sid, s->tcp.rcv_base, had);
 	auto ok = s->shipper->start(std::move(*s->offered), *chain, s->sid);
 	s->offered.reset();
 	return ok;
+}
+
+// From here on the client's packets wait for the standby.
+void ExportServer::Impl::cover(const SessionPtr &s)
+{
+	std::weak_ptr<Session> weak = s;
+	s->coverage.reset();
+	if (gate_ == nullptr)
+		return;
+	gate_->cover(s->flow, [this, weak](Result<void> done) {
+		auto it = weak.lock();
+		if (!it || it->state != State::open)
+			return;
+		if (!done)
+			return give_up(it, "input: " + done.error().what);
+		settle(*it);
+		look(it);
+	});
+}
+
+void ExportServer::Impl::settle(Session &s)
+{
+	auto at_most = received_at_most(s.fd.get());
+	if (!at_most || !sink_.is_up())
+		return;
+	uint64_t from = s.received_base + *at_most;
+	if (handlers_.delivered)
+		from = std::max(from, handlers_.delivered(s.flow));
+	if (!s.coverage.settled(from))
+		return;
+	commit_log::line("cover sid={:x} from={}", s.sid, from);
+	Buffer b = sink_.buffer();
+	put_cover(b, {s.sid, from});
+	(void)sink_.send(std::move(b));
+}
+
+// Is it protected by now?
+void ExportServer::Impl::look(const SessionPtr &s)
+{
+	if (s->is_protected || s->shipper->committed_seq() == 0)
+		return;
+	if (gate_ != nullptr && !s->coverage.complete(*s->shipper->chain(),
+	    s->shipper->committed_seq())) {
+		s->reason = "sshd has yet to read what the client had sent";
+		return;
+	}
+	s->is_protected = true;
+	s->reason.clear();
+	log::info("session {}: protected", s->id);
+	if (handlers_.changed)
+		handlers_.changed(info(*s));
 }
 
 void ExportServer::Impl::refuse(const SessionPtr &s, const std::string &why)
@@ -376,6 +447,8 @@ void ExportServer::Impl::detach(const SessionPtr &s, const std::string &reason)
 	if (!ok && ok.error().errnum != EPIPE)
 		log::error("session {}: {}", s->id, ok.error().what);
 	s->reason = reason;
+	if (gate_ != nullptr)
+		gate_->uncover(s->flow);
 }
 
 // The standby holds nothing of the session, certainly: it goes on alone.
@@ -421,6 +494,8 @@ void ExportServer::Impl::end(const SessionPtr &s, const std::string &why)
 	}
 	log::info("session {}: over", last.id);
 	commit_log::line("over {} why={}", name_of(*s), log::printable(why));
+	if (gate_ != nullptr)
+		gate_->uncover(s->flow);
 	// First the handler, which lets the FIN of the descriptor pass.
 	if (handlers_.closed)
 		handlers_.closed(last);
@@ -437,6 +512,8 @@ void ExportServer::Impl::finish(uint64_t sid)
 	closing_.erase(it);
 	log::info("session {}: over", c.info.id);
 	commit_log::line("over {} why=closed", c.name);
+	if (gate_ != nullptr)
+		gate_->uncover(c.info.flow);
 	if (handlers_.closed)
 		handlers_.closed(c.info);
 }
@@ -449,11 +526,17 @@ void ExportServer::Impl::send_close(uint64_t sid, std::string_view reason)
 	(void)sink_.send(std::move(b));
 }
 
-// The user-owned process broke the rules: its own session suffers. What the
-// standby has may be behind what sshd will send alone, so it must forget first.
+// The user-owned process broke the rules: its own session suffers.
 void ExportServer::Impl::bad_record(const SessionPtr &s, const std::string &why)
 {
-	s->reason = "bad record from sshd: " + why;
+	give_up(s, "bad record from sshd: " + why);
+}
+
+// What the standby has may be behind what sshd will send alone, so it must forget
+// first.
+void ExportServer::Impl::give_up(const SessionPtr &s, const std::string &why)
+{
+	s->reason = why;
 	log::error("session {}: {}; protection ends", s->id, s->reason);
 	s->shipper->stop();
 	s->state = State::dropping;
@@ -466,6 +549,8 @@ void ExportServer::Impl::bad_record(const SessionPtr &s, const std::string &why)
 // Who has much to say may fill the link at once.
 void ExportServer::Impl::drained()
 {
+	if (gate_ != nullptr)
+		gate_->drained();
 	std::vector<SessionPtr> waiting;
 	std::vector<Turn> turns;
 	for (auto &[id, s] : sessions_) {
@@ -490,13 +575,9 @@ Result<void> ExportServer::Impl::commit(const CommitEntry &e)
 	auto s = it->second;
 	if (auto ok = s->shipper->commit(e.seq, e.out_end); !ok)
 		return ok;
-	if (!s->is_protected) {
-		s->is_protected = true;
-		s->reason.clear();
-		log::info("session {}: protected", s->id);
-		if (handlers_.changed)
-			handlers_.changed(info(*s));
-	}
+	if (gate_ != nullptr)
+		gate_->had(s->flow, s->shipper->chain()->in_off());
+	look(s);
 	return {};
 }
 
@@ -510,6 +591,14 @@ Result<void> ExportServer::Impl::frame(const FrameView &f)
 			if (auto ok = commit(e); !ok)
 				return ok;
 		return {};
+	}
+	if (f.type == FrameType::input_commit) {
+		auto n = get_input_commit(f.payload);
+		if (!n)
+			return tl::unexpected(n.error());
+		if (gate_ == nullptr)
+			return fail("INPUT_COMMIT without input");
+		return gate_->committed(*n);
 	}
 	uint64_t sid = 0;
 	std::string reason;
@@ -561,6 +650,8 @@ void ExportServer::Impl::standby_up(std::string key, uint64_t epoch)
 void ExportServer::Impl::link_down()
 {
 	key_.clear();
+	if (gate_ != nullptr)
+		gate_->link_down();
 	for (auto &[id, s] : sessions_) {
 		s->offered.reset();
 		if (s->state == State::open) {
@@ -602,6 +693,8 @@ void ExportServer::Impl::retire()
 			continue;
 		auto i = info(*s);
 		quiet(s->fd, i);
+		if (gate_ != nullptr)
+			gate_->refuse(s->flow);
 		s->shipper->stop();
 		by_sid_.erase(s->sid);
 		s->retired = true;
@@ -649,16 +742,25 @@ void ExportServer::Impl::refresh()
 	refresh_phase_ = (refresh_phase_ + 1) % refresh_phases;
 	if (!sink_.is_up() || sink_.congested())
 		return;
+	std::vector<SessionPtr> resettle;
 	Buffer b = sink_.buffer();
 	for (auto &[id, s] : sessions_) {
 		// A connection that is closing keeps its last state.
-		if (id % refresh_phases == refresh_phase_ &&
-		    s->state == State::open && s->shipper->running() &&
-		    refresh_tcp_state(s->fd.get(), s->tcp))
+		if (id % refresh_phases != refresh_phase_ ||
+		    s->state != State::open || !s->shipper->running())
+			continue;
+		if (refresh_tcp_state(s->fd.get(), s->tcp))
 			(void)put_tcp(b, s->sid, s->tcp);
+		if (gate_ != nullptr && !s->is_protected)
+			resettle.push_back(s);
 	}
 	if (!b.empty())
 		(void)sink_.send(std::move(b));
+	for (const SessionPtr &s : resettle)
+		if (s->coverage.from()) {
+			settle(*s);
+			look(s);
+		}
 }
 
 SessionInfo ExportServer::Impl::info(const Session &s) const
@@ -676,6 +778,7 @@ SessionInfo ExportServer::Impl::info(const Session &s) const
 		i.out_end = chain->out_end();
 		i.acked_off = chain->acked_off();
 		i.committed = s.shipper->committed();
+		i.covered_from = s.coverage.from();
 	}
 	i.state = to_string(s.state);
 	i.reason = s.reason;
@@ -692,9 +795,9 @@ std::vector<SessionInfo> ExportServer::Impl::sessions() const
 }
 
 ExportServer::ExportServer(asio::io_context &io, std::string path,
-    FrameSink &sink, Handlers h, size_t places)
-    : impl_(std::make_unique<Impl>(io, std::move(path), sink, std::move(h),
-      places))
+    FrameSink &sink, InputGate *gate, Handlers h, size_t places)
+    : impl_(std::make_unique<Impl>(io, std::move(path), sink, gate,
+      std::move(h), places))
 {
 }
 

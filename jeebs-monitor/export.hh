@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@
 
 #include "flow.hh"
 #include "frame.hh"
+#include "input-gate.hh"
 #include "link.hh"
 #include "result.hh"
 
@@ -31,11 +33,13 @@ struct SessionInfo {
 	uint64_t sid = 0;	// of its incarnation on the link, 0: none
 	Flow flow;
 	std::string user;	// what sshd says, for status
-	bool is_protected = false;	// the standby can adopt it
+	bool is_protected = false;	// the standby can adopt it, whole
 	bool stalled = false;		// open, but the link is down
 	uint64_t epoch = 0;
 	uint64_t in_off = 0, out_end = 0, acked_off = 0;	// shipped
 	uint64_t committed = 0;		// stream offset the standby holds
+	// The client's bytes are held from here on, if input commit is on.
+	std::optional<uint64_t> covered_from;
 	std::string state;	// known, open or dropping
 	std::string reason;	// why it isn't protected
 };
@@ -52,12 +56,16 @@ public:
 		// It became protected, or isn't any more.
 		std::function<void(const SessionInfo &)> changed;
 		std::function<void(const SessionInfo &)> closed;
+		// Offset up to which an adopted session's client believes its
+		// bytes delivered although its socket hasn't all of them yet.
+		std::function<uint64_t(const Flow &)> delivered;
 	};
 
-	// sink must outlive the server, which sets its on_drained. places: so
-	// many sessions at one time, of which a user gets a share (Shares).
+	// sink and gate must outlive the server, which sets the sink's
+	// on_drained. gate: null without input commit. places: so many sessions
+	// at one time, of which a user gets a share (Shares).
 	ExportServer(boost::asio::io_context &, std::string path, FrameSink &sink,
-	    Handlers, size_t places);
+	    InputGate *gate, Handlers, size_t places);
 	~ExportServer();
 	ExportServer(const ExportServer &) = delete;
 	ExportServer &operator=(const ExportServer &) = delete;
@@ -83,7 +91,7 @@ public:
 	// register later are asked for with Handlers::wanted.
 	void retire();
 
-	// COMMIT, CLOSED and DROP; an error means a broken protocol.
+	// COMMIT, INPUT_COMMIT, CLOSED and DROP; an error means a broken protocol.
 	[[nodiscard]] Result<void> frame(const FrameView &);
 
 	std::vector<SessionInfo> sessions() const;

@@ -10,6 +10,8 @@ namespace jeebs {
 
 namespace {
 
+constexpr uint64_t max_offset = uint64_t{1} << 63;	// PROTOCOL.jeebs 1
+
 // Appends one frame; the length is written when it goes.
 class Writer : public FieldWriter {
 public:
@@ -54,7 +56,7 @@ Result<size_t> next_frame(Bytes in, FrameView &out, size_t *need)
 		return size_t{0};
 	auto type = in[4];
 	if (type < static_cast<uint8_t>(FrameType::hello) ||
-	    type > static_cast<uint8_t>(FrameType::ping))
+	    type > static_cast<uint8_t>(FrameType::input_commit))
 		return fail(fmt::format("frame type {}", type));
 	if (need != nullptr)
 		*need = 4 + len;
@@ -262,6 +264,53 @@ void put_ping(Buffer &b)
 Result<void> get_ping(Bytes p)
 {
 	return FieldReader(p, "PING frame").finish();
+}
+
+void put_input(Buffer &b, const InputFrame &f)
+{
+	Writer(b, FrameType::input).u64(f.sid).u64(f.offset).raw(f.packet);
+}
+
+Result<InputFrame> get_input(Bytes p)
+{
+	FieldReader r(p, "INPUT frame");
+	InputFrame f;
+	f.sid = r.num<uint64_t>();
+	f.offset = r.num<uint64_t>();
+	f.packet = r.rest();
+	if (f.offset >= max_offset)
+		r.bad("impossible offset");
+	if (f.packet.empty() || f.packet.size() > max_input_packet)
+		r.bad("no packet, or too large a one");
+	return r.finish(f);
+}
+
+void put_cover(Buffer &b, const CoverFrame &c)
+{
+	Writer(b, FrameType::cover).u64(c.sid).u64(c.from);
+}
+
+Result<CoverFrame> get_cover(Bytes p)
+{
+	FieldReader r(p, "COVER frame");
+	CoverFrame c;
+	c.sid = r.num<uint64_t>();
+	c.from = r.num<uint64_t>();
+	if (c.from >= max_offset)
+		r.bad("impossible offset");
+	return r.finish(c);
+}
+
+void put_input_commit(Buffer &b, uint64_t n)
+{
+	Writer(b, FrameType::input_commit).u64(n);
+}
+
+Result<uint64_t> get_input_commit(Bytes p)
+{
+	FieldReader r(p, "INPUT_COMMIT frame");
+	auto n = r.num<uint64_t>();
+	return r.finish(n);
 }
 
 const char *to_string(PeerRole r)

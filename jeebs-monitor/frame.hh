@@ -17,7 +17,7 @@
 
 namespace jeebs {
 
-inline constexpr uint32_t link_proto = 1;
+inline constexpr uint32_t link_proto = 2;
 
 // Bytes before the payload: length (of type and payload) and type.
 inline constexpr size_t frame_header_len = 4 + 1;
@@ -25,6 +25,7 @@ inline constexpr size_t frame_header_len = 4 + 1;
 inline constexpr size_t record_prefix_len = frame_header_len + 8;
 inline constexpr size_t max_frame_payload = 8 + size_t{JEEBS_MAX_RECORD};
 inline constexpr size_t max_commits = 4096;	// entries of one COMMIT
+inline constexpr size_t max_input_packet = 65535 + 40;	// IPv6, RFC 8200 3
 
 enum class FrameType : uint8_t {
 	hello = 1,	// first frame, both ways: PeerHello
@@ -39,6 +40,9 @@ enum class FrameType : uint8_t {
 	resign,		// uint64 epoch, string reason: holds nothing, won't take over
 	role,		// uint64 epoch, uint8 role
 	ping,		// no fields
+	input,		// primary: uint64 sid, uint64 offset, IP packet
+	cover,		// primary: uint64 sid, uint64 from
+	input_commit,	// standby: uint64 n, INPUT frames of this link held
 };
 
 enum class PeerRole : uint8_t { joining = 0, standby = 1, primary = 2 };
@@ -84,6 +88,19 @@ struct RecordFrame {
 	Bytes record;
 };
 
+struct InputFrame {
+	uint64_t sid = 0;
+	uint64_t offset = 0;	// of its first byte in the client's stream
+	Bytes packet;		// IP packet, as TCP will get it
+};
+
+// All that TCP got of the client's stream beyond `from` it got after an INPUT
+// frame with it was held.
+struct CoverFrame {
+	uint64_t sid = 0;
+	uint64_t from = 0;	// stream offset
+};
+
 struct TcpFrame {
 	uint64_t sid = 0;
 	jeebs_tcp_state tcp{};
@@ -121,6 +138,9 @@ void put_drop(Buffer &, uint64_t sid, std::string_view reason);
 void put_resign(Buffer &, uint64_t epoch, std::string_view reason);
 void put_role(Buffer &, uint64_t epoch, PeerRole);
 void put_ping(Buffer &);
+void put_input(Buffer &, const InputFrame &);
+void put_cover(Buffer &, const CoverFrame &);
+void put_input_commit(Buffer &, uint64_t n);
 
 // Writes the header and sid of a RECORD frame over the first record_prefix_len
 // bytes of a buffer whose rest is the record: no copy on the way out.
@@ -137,6 +157,9 @@ void finish_record_frame(Buffer &, uint64_t sid);
 [[nodiscard]] Result<EpochText> get_resign(Bytes);
 [[nodiscard]] Result<RoleFrame> get_role(Bytes);
 [[nodiscard]] Result<void> get_ping(Bytes);
+[[nodiscard]] Result<InputFrame> get_input(Bytes);	// <= max_input_packet
+[[nodiscard]] Result<CoverFrame> get_cover(Bytes);
+[[nodiscard]] Result<uint64_t> get_input_commit(Bytes);
 
 const char *to_string(PeerRole);
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <unordered_map>
 
-#include "hold-rules.hh"
+#include "queue-rules.hh"
 #include "packet-queue.hh"
 #include "segment.hh"
 
@@ -22,7 +22,7 @@ struct Kept {
 struct Hold::Impl {
 	Impl(asio::io_context &io, HoldConfig c, Callback cb)
 		: config(std::move(c)), callback(std::move(cb)),
-		  rules(config.interface, config.queue_number),
+		  rules(hold_spec(config.interface, config.queue_number)),
 		  queue(io, config.queue_number,
 		    [this](uint32_t id, std::span<const uint8_t> bytes) {
 			packet(id, bytes); },
@@ -35,7 +35,7 @@ struct Hold::Impl {
 
 	HoldConfig config;
 	Callback callback;
-	HoldRules rules;
+	QueueRules rules;
 	PacketQueue queue;
 	std::optional<uint32_t> last_drop;	/* verdicts not sent yet */
 	std::unordered_map<Flow, Kept> held;

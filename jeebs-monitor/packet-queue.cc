@@ -30,7 +30,7 @@ struct PacketQueue::Impl {
 
 	[[nodiscard]] Result<void> open_socket();
 	[[nodiscard]] Result<void> configure(nlmsghdr *);
-	[[nodiscard]] Result<void> bind(uint32_t length);
+	[[nodiscard]] Result<void> bind(uint32_t length, bool whole);
 	void message(const nlmsghdr *);
 	void verdict(uint16_t type, uint32_t id, uint32_t verdict);
 
@@ -40,6 +40,7 @@ struct PacketQueue::Impl {
 	UniqueFd fd;
 	ReadWaiter waiter;
 	uint64_t overruns = 0;
+	bool paused = false;
 	std::array<uint8_t, 0xffff + 4096> buffer;
 };
 
@@ -77,7 +78,7 @@ PacketQueue::Impl::configure(nlmsghdr *request)
 }
 
 Result<void>
-PacketQueue::Impl::bind(uint32_t length)
+PacketQueue::Impl::bind(uint32_t length, bool whole)
 {
 	alignas(nlmsghdr) std::array<char, 512> request;
 	nlmsghdr *config = nfq_nlmsg_put(request.data(), NFQNL_MSG_CONFIG,
@@ -85,11 +86,12 @@ PacketQueue::Impl::bind(uint32_t length)
 	nfq_nlmsg_cfg_put_cmd(config, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
 	if (auto r = configure(config); !r)
 		return r;
-	/* No NFQA_CFG_F_GSO: the kernel segments and completes checksums. */
+	/* Without NFQA_CFG_F_GSO the kernel segments, completes checksums. */
 	config = nfq_nlmsg_put(request.data(), NFQNL_MSG_CONFIG, number);
 	nfq_nlmsg_cfg_put_params(config, NFQNL_COPY_PACKET, 0xffff);
 	nfq_nlmsg_cfg_put_qmaxlen(config, length);
-	mnl_attr_put_u32(config, NFQA_CFG_FLAGS, 0);
+	mnl_attr_put_u32(config, NFQA_CFG_FLAGS,
+	    htonl(whole ? NFQA_CFG_F_GSO : 0));
 	mnl_attr_put_u32(config, NFQA_CFG_MASK,
 	    htonl(NFQA_CFG_F_FAIL_OPEN | NFQA_CFG_F_GSO));
 	return configure(config);
@@ -131,13 +133,24 @@ PacketQueue::PacketQueue(boost::asio::io_context &io, uint16_t number,
 PacketQueue::~PacketQueue() { close(); }
 
 Result<void>
-PacketQueue::open(uint32_t length)
+PacketQueue::open(uint32_t length, bool whole)
 {
 	close();
+	impl_->paused = false;
 	return impl_->open_socket()
-	    .and_then([&] { return impl_->bind(length); })
+	    .and_then([&] { return impl_->bind(length, whole); })
 	    .and_then([&] { return impl_->waiter.start(impl_->fd.get(),
 		[this] { read(packets_per_turn); }); });
+}
+
+void
+PacketQueue::pause(bool on)
+{
+	impl_->paused = on;
+	if (on)
+		impl_->waiter.pause();
+	else
+		impl_->waiter.resume();
 }
 
 void
@@ -150,7 +163,7 @@ PacketQueue::close()
 void
 PacketQueue::read(size_t limit)
 {
-	for (size_t i = 0; i < limit && impl_->fd; i++) {
+	for (size_t i = 0; i < limit && impl_->fd && !impl_->paused; i++) {
 		const ssize_t n = ::recv(impl_->fd.get(),
 		    impl_->buffer.data(), impl_->buffer.size(), MSG_DONTWAIT);
 		if (n < 0 && errno == ENOBUFS) {
@@ -173,6 +186,18 @@ void
 PacketQueue::accept(uint32_t id)
 {
 	impl_->verdict(NFQNL_MSG_VERDICT, id, NF_ACCEPT);
+}
+
+void
+PacketQueue::accept_up_to(uint32_t id)
+{
+	impl_->verdict(NFQNL_MSG_VERDICT_BATCH, id, NF_ACCEPT);
+}
+
+void
+PacketQueue::drop(uint32_t id)
+{
+	impl_->verdict(NFQNL_MSG_VERDICT, id, NF_DROP);
 }
 
 void

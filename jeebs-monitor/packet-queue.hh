@@ -32,13 +32,19 @@ public:
 
 	/**
 	 * length: packets that wait in the kernel; beyond it they are
-	 * dropped. Large segments come cut, their checksums complete.
+	 * dropped. Large segments come cut, their checksums complete, or whole
+	 * and with partial checksums.
 	 */
-	[[nodiscard]] Result<void> open(uint32_t length);
+	[[nodiscard]] Result<void> open(uint32_t length, bool whole = false);
 	void close();
+	/** Leaves packets in the kernel until this is taken back. */
+	void pause(bool);
 	/** Reads up to limit packets that are there, without waiting. */
 	void read(size_t limit);
 	void accept(uint32_t id);
+	/** Accepts this packet and all before it that have no verdict yet. */
+	void accept_up_to(uint32_t id);
+	void drop(uint32_t id);
 	/** Drops this packet and all before it that have no verdict yet. */
 	void drop_up_to(uint32_t id);
 	/** Netlink buffer overflows: packets lost. */

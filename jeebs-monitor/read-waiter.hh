@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -48,6 +49,23 @@ public:
 		state_.reset();
 	}
 
+	/** No calls until resume(). */
+	void
+	pause()
+	{
+		if (state_)
+			state_->paused = true;
+	}
+
+	void
+	resume()
+	{
+		if (!state_ || !std::exchange(state_->paused, false))
+			return;
+		if (!state_->waiting)
+			State::wait(state_);
+	}
+
 private:
 	struct State {
 		explicit State(boost::asio::io_context &io) : descriptor(io) {}
@@ -56,20 +74,25 @@ private:
 		wait(const std::shared_ptr<State> &state)
 		{
 			std::weak_ptr<State> weak = state;
+			state->waiting = true;
 			state->descriptor.async_wait(
 			    boost::asio::posix::descriptor_base::wait_read,
 			    [weak](boost::system::error_code error) {
 				auto self = weak.lock();
 				if (!self || error)
 					return;
-				self->readable();
-				if (self->descriptor.is_open())
+				self->waiting = false;
+				if (!self->paused)
+					self->readable();
+				if (self->descriptor.is_open() &&
+				    !self->paused && !self->waiting)
 					wait(self);
 			});
 		}
 
 		boost::asio::posix::stream_descriptor descriptor;
 		std::function<void()> readable;
+		bool waiting = false, paused = false;
 	};
 
 	boost::asio::io_context &io_;

@@ -29,7 +29,7 @@ plan_adoption(const StoredSession &s, const TapFacts *facts,
 	if (p.acked < s.first_off)
 		return no(fmt::format("{} bytes that the client may lack are "
 		    "gone", s.first_off - p.acked));
-	if (facts != nullptr && facts->server_seen &&
+	if (!s.covered() && facts != nullptr && facts->server_seen &&
 	    facts->server_ack > known_to)
 		return no(fmt::format("client byte in flight never seen: the "
 		    "dead host had ACKed {} more",

@@ -6,6 +6,7 @@
 
 #include "commit-log.hh"
 #include "log.hh"
+#include "segment.hh"
 #include "wire.hh"
 
 namespace jeebs {
@@ -77,6 +78,20 @@ Result<void> Replica::frame(const FrameView &f)
 		store_.tcp(*t, clock_());
 		return {};
 	}
+	case FrameType::cover: {
+		auto c = get_cover(f.payload);
+		if (!c)
+			return tl::unexpected(c.error());
+		store_.cover(*c);
+		return {};
+	}
+	case FrameType::input: {
+		auto i = get_input(f.payload);
+		if (!i)
+			return tl::unexpected(i.error());
+		input(*i);
+		return {};
+	}
 	case FrameType::close: {
 		auto c = get_close(f.payload);
 		if (!c)
@@ -120,6 +135,23 @@ Result<void> Replica::record(const RecordFrame &r)
 	if (c->seq == 1 && handlers_.opened)
 		handlers_.opened(*store_.find(c->sid));
 	return {};
+}
+
+// Whoever is dropped for it needn't be waited for: that goes out first.
+void Replica::input(const InputFrame &i)
+{
+	auto flow = store_.flow_of(i.sid);
+	inputs_++;
+	if (!flow)
+		return;	// crosses with DROP
+	if (auto ok = store_.input(i); !ok)
+		drop(i.sid, *flow, ok.error().what);
+	else if (commit_log::on())
+		if (auto seg = Segment::parse(i.packet))
+			commit_log::add(fmt::format("input sid={:x} from={} "
+			    "to={}", i.sid, i.offset, i.offset +
+			    static_cast<uint32_t>(seg->end_seq() -
+			    seg->seq())));
 }
 
 void Replica::close(uint64_t sid, const std::string &reason)
@@ -174,19 +206,24 @@ void Replica::flush()
 {
 	watch_instance();
 	forget_left_over();
-	if (commits_.empty())
+	if (commits_.empty() && inputs_ == inputs_told_)
 		return;
 	if (commit_log::on())
 		record_commits();
 	Buffer b = sink_.buffer();
-	put_commit(b, commits_);
+	if (inputs_ != inputs_told_)
+		put_input_commit(b, inputs_);
+	if (!commits_.empty())
+		put_commit(b, commits_);
 	commits_.clear();
+	inputs_told_ = inputs_;
 	(void)sink_.send(std::move(b));
 }
 
 void Replica::link_down()
 {
 	commits_.clear();
+	inputs_ = inputs_told_ = 0;
 }
 
 } // namespace jeebs

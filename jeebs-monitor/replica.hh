@@ -36,7 +36,7 @@ public:
 	Replica(Store &, FrameSink &, Handlers = {},
 	    Clock = std::chrono::steady_clock::now);
 
-	// OPEN, RECORD, TCP and CLOSE; an error means a broken protocol. A
+	// OPEN, RECORD, TCP, COVER, INPUT and CLOSE; an error means a broken protocol. A
 	// session that breaks the rules is dropped alone: that is no error.
 	[[nodiscard]] Result<void> frame(const FrameView &);
 
@@ -49,6 +49,7 @@ public:
 private:
 	[[nodiscard]] Result<void> open(const OpenFrame &);
 	[[nodiscard]] Result<void> record(const RecordFrame &);
+	void input(const InputFrame &);
 	void close(uint64_t sid, const std::string &reason);
 	void drop(uint64_t sid, const Flow &, const std::string &reason);
 	void record_commits() const;
@@ -61,6 +62,7 @@ private:
 	Handlers handlers_;
 	Clock clock_;
 	std::vector<CommitEntry> commits_;
+	uint64_t inputs_ = 0, inputs_told_ = 0;	// INPUT frames of this link
 	uint64_t instance_ = 0;		// of the primary's jeebsd
 	std::set<Flow> left_over_;	// not offered by that one yet
 	SteadyTime forget_at_{};

@@ -40,7 +40,7 @@ Result<void> Shipper::start(Ring ring, RecordChain chain, uint64_t sid)
 	ring_.emplace(std::move(ring));
 	chain_ = chain;
 	sid_ = sid;
-	committed_ = 0;
+	committed_ = committed_seq_ = 0;
 	wait();
 	// The producer may have kicked somebody else's copy already.
 	post_pump();
@@ -151,6 +151,7 @@ Result<void> Shipper::commit(uint64_t seq, uint64_t out_end)
 	    out_end > chain_->out_end())
 		return fail("COMMIT of a record that wasn't sent");
 	committed_ = std::max(committed_, out_end);
+	committed_seq_ = std::max(committed_seq_, seq);
 	if (ring_) {
 		ring_->commit(out_end);
 		ring_->wake();

@@ -50,6 +50,7 @@ public:
 	// Of the last start().
 	const std::optional<RecordChain> &chain() const { return chain_; }
 	uint64_t committed() const { return committed_; }
+	uint64_t committed_seq() const { return committed_seq_; }
 
 private:
 	void wait();
@@ -66,7 +67,7 @@ private:
 	std::optional<Ring> ring_;
 	std::optional<RecordChain> chain_;
 	uint64_t sid_ = 0;
-	uint64_t committed_ = 0;
+	uint64_t committed_ = 0, committed_seq_ = 0;
 	Buffer record_;		// being put together, frame header first
 	bool waiting_ = false;	// the link is full
 	bool posted_ = false;

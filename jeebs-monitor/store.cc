@@ -33,14 +33,24 @@ const Store::Incarnation *Store::incarnation(uint64_t sid) const
 	return e.active != nullptr ? e.active.get() : e.pending.get();
 }
 
+void Store::account(const std::string &user, size_t added, size_t removed)
+{
+	auto &bytes = user_bytes_[user];
+	bytes_ += added - removed;
+	bytes += added - removed;
+	if (bytes == 0)
+		user_bytes_.erase(user);
+}
+
 void Store::account(Incarnation &i, size_t added, size_t removed)
 {
-	auto &user = user_bytes_[i.user];
 	i.bytes += added - removed;
-	bytes_ += added - removed;
-	user += added - removed;
-	if (user == 0)
-		user_bytes_.erase(i.user);
+	account(i.user, added, removed);
+}
+
+void Store::account_held(Entry &e, size_t before)
+{
+	account(e.user, e.held.bytes(), before);
 }
 
 // One user can't take all, and leave nothing for others.
@@ -70,6 +80,7 @@ void Store::erase(Entry &e)
 {
 	forget(e.active);
 	forget(e.pending);
+	account(e.user, 0, e.held.bytes());
 	input_total_ -= e.input_bytes;
 	Flow flow = e.flow;
 	flows_.erase(flow);
@@ -94,14 +105,23 @@ Result<void> Store::open(const OpenFrame &o, SteadyTime now)
 		if (!place)
 			return fail("this user's sessions have all of the "
 			    "places that one user may have here");
-		it = flows_.emplace(flow, Entry(flow, std::move(place))).first;
+		it = flows_.emplace(flow, Entry(flow, o.user,
+		    std::move(place))).first;
 	}
 	Entry &e = it->second;
 	forget(e.pending);
+	// Another connection between the same ports.
+	if (e.rcv_base != o.tcp.rcv_base) {
+		size_t before = e.held.bytes();
+		e.held.clear();
+		account_held(e, before);
+		e.rcv_base = o.tcp.rcv_base;
+	}
 	auto i = std::make_unique<Incarnation>(Incarnation{.sid = o.sid,
 	    .chain = *chain, .root = Buffer(o.root), .tcp = o.tcp,
 	    .tcp_at = now, .user = o.user, .records = {},
-	    .checkpoints = {}, .bytes = 0, .acked = 0});
+	    .checkpoints = {}, .bytes = 0, .acked = 0,
+	    .covered_from = {}});
 	account(*i, o.root.size(), 0);
 	by_sid_.emplace(o.sid, it);
 	e.pending = std::move(i);
@@ -143,9 +163,9 @@ Result<CommitEntry> Store::record(const RecordFrame &f)
 	}
 	trim(*e);
 	trim_inputs(*e);
-	if (e->active->bytes > limits_.session_bytes)
-		return reject(fmt::format("records take more than {} bytes",
-		    limits_.session_bytes));
+	if (e->active->bytes + e->held.bytes() > limits_.session_bytes)
+		return reject(fmt::format("records and input take more than {} "
+		    "bytes", limits_.session_bytes));
 	if (too_much(i.user, 0))
 		return reject("records of all sessions take too much memory");
 	return CommitEntry{f.sid, env->seq, env->out_off + env->stream_len};
@@ -173,8 +193,13 @@ void Store::trim(Entry &e)
 void Store::trim_inputs(Entry &e)
 {
 	uint64_t in_off = e.active->chain.in_off();
+	size_t before = e.held.bytes();
+	e.held.consumed(in_off);
+	if (before != e.held.bytes())
+		account_held(e, before);
+	uint64_t held_to = e.held.contiguous(in_off);
 	auto drop = [&](const Packet &p) {
-		if (p.end_off > in_off)
+		if (p.end_off > held_to)
 			return false;
 		e.input_bytes -= p.data.size();
 		input_total_ -= p.data.size();
@@ -197,6 +222,50 @@ void Store::tcp(const TcpFrame &f, SteadyTime now)
 	}
 }
 
+void Store::cover(const CoverFrame &f)
+{
+	Entry *e = entry(f.sid);
+	if (e == nullptr)
+		return;
+	for (auto *i : {e->active.get(), e->pending.get()})
+		if (i != nullptr && i->sid == f.sid)
+			i->covered_from = f.from;
+}
+
+Result<void> Store::input(const InputFrame &f)
+{
+	Entry *e = entry(f.sid);
+	if (e == nullptr)
+		return {};
+	auto reject = [&](std::string why) {
+		erase(*e);
+		return fail(std::move(why));
+	};
+	auto seg = Segment::parse(f.packet);
+	if (!seg || seg->flow_to_local() != e->flow || seg->has(tcp_syn) ||
+	    seg->has(tcp_rst) || seg->checksum_state() == ChecksumState::wrong)
+		return reject("an input packet that isn't its client's");
+	if (seq_of_offset(e->rcv_base, f.offset) != seg->seq())
+		return reject("an input packet at another offset");
+	uint64_t end = f.offset +
+	    static_cast<uint32_t>(seg->end_seq() - seg->seq());
+	size_t before = e->held.bytes();
+	if (e->active != nullptr && end <= e->active->chain.in_off())
+		return {};
+	if (!e->held.add(f.offset, end, seg->bytes()))
+		return {};
+	account_held(*e, before);
+	size_t records = (e->active ? e->active->bytes : 0) +
+	    (e->pending ? e->pending->bytes : 0);
+	if (records + e->held.bytes() > limits_.session_bytes ||
+	    e->held.count() > limits_.held_packets)
+		return reject("the client's unread input takes too much "
+		    "memory");
+	if (too_much(e->user, 0))
+		return reject("records of all sessions take too much memory");
+	return {};
+}
+
 void Store::close(uint64_t sid)
 {
 	if (Entry *e = entry(sid))
@@ -211,7 +280,7 @@ void Store::clear()
 	bytes_ = input_total_ = 0;
 }
 
-bool Store::input(Bytes ip_packet)
+bool Store::tapped(Bytes ip_packet)
 {
 	auto seg = Segment::parse(ip_packet);
 	if (!seg || (seg->payload().empty() && !seg->has(tcp_fin)))
@@ -223,7 +292,7 @@ bool Store::input(Bytes ip_packet)
 	uint64_t in_off = e.active->chain.in_off();
 	uint64_t end = offset_of_seq(e.active->tcp.rcv_base, seg->end_seq(),
 	    in_off);
-	if (end <= in_off)
+	if (end <= e.held.contiguous(in_off))
 		return false;
 	Bytes packet = seg->bytes();
 	e.inputs.push_back({end, Buffer(packet)});
@@ -243,11 +312,12 @@ bool Store::input(Bytes ip_packet)
 
 std::vector<Bytes> Store::inputs(uint64_t sid) const
 {
-	std::vector<Bytes> all;
 	auto it = by_sid_.find(sid);
-	if (it != by_sid_.end())
-		for (const auto &p : it->second->second.inputs)
-			all.push_back(p.data.bytes());
+	if (it == by_sid_.end())
+		return {};
+	auto all = it->second->second.held.packets();
+	for (const auto &p : it->second->second.inputs)
+		all.push_back(p.data.bytes());
 	return all;
 }
 
@@ -270,6 +340,10 @@ StoredSession Store::describe(const Entry &e, const Incarnation &i) const
 	s.in_off = i.chain.in_off();
 	s.records = i.records.size();
 	s.bytes = i.bytes;
+	s.covered_from = i.covered_from;
+	s.held_to = e.held.contiguous(s.in_off);
+	s.held_packets = e.held.count();
+	s.held_bytes = e.held.bytes();
 	s.input_packets = e.inputs.size();
 	s.input_bytes = e.input_bytes;
 	return s;

@@ -19,6 +19,7 @@
 #include "chain.hh"
 #include "flow.hh"
 #include "frame.hh"
+#include "held-input.hh"
 #include "result.hh"
 #include "shares.hh"
 #include "tapinput.hh"
@@ -29,7 +30,9 @@ namespace jeebs {
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 struct StoreLimits {
-	size_t session_bytes = 32U << 20;	// records of one session
+	// Records of one session, and what its client sent.
+	size_t session_bytes = 64U << 20;
+	size_t held_packets = 65536;	// of one session's client
 	// Records of all, and their packets. Where these are exceeded, it is by
 	// those who hold more than their share, equal for each user or session;
 	// twice as much is the end for everybody.
@@ -56,8 +59,18 @@ struct StoredSession {
 	uint64_t acked_off = 0;	// ACKed, by the newest record
 	uint64_t out_end = 0;	// offset after the last byte held
 	uint64_t in_off = 0;	// client's bytes consumed
+	// All that the client believes delivered beyond this is held.
+	std::optional<uint64_t> covered_from;
+	uint64_t held_to = 0;	// from in_off to here every byte is held
 	size_t records = 0, bytes = 0;
-	size_t input_packets = 0, input_bytes = 0;
+	size_t held_packets = 0, held_bytes = 0;
+	size_t input_packets = 0, input_bytes = 0;	// tapped
+
+	// Whatever the client believes delivered is here.
+	bool covered() const
+	{
+		return covered_from && held_to >= *covered_from;
+	}
 };
 
 class Store {
@@ -72,17 +85,23 @@ public:
 	// the primary must be told (DROP).
 	[[nodiscard]] Result<CommitEntry> record(const RecordFrame &);
 
-	// Unknown sids are ignored here: TCP and CLOSE cross with DROP.
+	// Unknown sids are ignored here: these cross with DROP.
 	void tcp(const TcpFrame &, SteadyTime now);
+	void cover(const CoverFrame &);
+	// Keeps a packet that the primary waits for. An error means that the
+	// session has been dropped, as for records.
+	[[nodiscard]] Result<void> input(const InputFrame &);
 	void close(uint64_t sid);
 	void clear();
 
-	// Keeps a client's packet (a whole IP packet) if it carries payload that
-	// the session's last record hasn't consumed; the oldest go first when it
-	// is too much. False if it is no stored session's, or nothing new.
-	bool input(Bytes ip_packet);
+	// Keeps a client's packet (a whole IP packet) from the LAN if it carries
+	// payload that the session's last record hasn't consumed and that isn't
+	// held; the oldest go first when it is too much. False if it is no
+	// stored session's, or nothing new.
+	bool tapped(Bytes ip_packet);
 
-	// Packets kept for a session, oldest first; valid until the next call.
+	// Packets kept for a session, those that the primary sent first; valid
+	// until the next call.
 	std::vector<Bytes> inputs(uint64_t sid) const;
 
 	std::vector<StoredSession> sessions() const;
@@ -116,18 +135,22 @@ private:
 		std::deque<uint64_t> checkpoints;	// seq of those kept
 		size_t bytes;		// root and records
 		uint64_t acked;		// by the newest record
+		std::optional<uint64_t> covered_from;
 	};
 	struct Packet {
 		uint64_t end_off;	// stream offset after its payload
 		Buffer data;
 	};
 	struct Entry {
-		Entry(const Flow &f, Shares::Place p)
-		    : flow(f), place(std::move(p)) {}
+		Entry(const Flow &f, std::string u, Shares::Place p)
+		    : flow(f), user(std::move(u)), place(std::move(p)) {}
 		Flow flow;
+		std::string user;	// of the first incarnation
 		Shares::Place place;
 		std::unique_ptr<Incarnation> active;	// adopted if it must be
 		std::unique_ptr<Incarnation> pending;	// no checkpoint yet
+		uint32_t rcv_base = 0;
+		HeldInput held;
 		std::deque<Packet> inputs;
 		size_t input_bytes = 0;
 	};
@@ -138,7 +161,9 @@ private:
 	StoredSession describe(const Entry &, const Incarnation &) const;
 	void trim(Entry &);
 	void trim_inputs(Entry &);
+	void account(const std::string &user, size_t added, size_t removed);
 	void account(Incarnation &, size_t added, size_t removed);
+	void account_held(Entry &, size_t before);
 	bool too_much(const std::string &user, size_t more) const;
 	void forget(std::unique_ptr<Incarnation> &);
 	void erase(Entry &);

@@ -52,6 +52,11 @@ public:
 	const TakeoverReport *report() const;
 	// Nobody needs to watch this session any more: it ended.
 	void forget(const Flow &);
+	// See InputFeeder.
+	uint64_t delivered(const Flow &f) const
+	{
+		return adoptions_.delivered(f);
+	}
 
 private:
 	using Done = std::function<void(Result<void>)>;

@@ -117,16 +117,43 @@ TapInput::take_lowest(const Flow &flow)
 	return std::exchange(it->second.lowest, std::nullopt);
 }
 
+namespace {
+
+struct Found : InputPlan::Piece {
+	bool fin;
+	bool holds_more_than(uint64_t to, bool have_fin) const
+	{
+		return end > to || (fin && end == to && !have_fin);
+	}
+};
+
+// The next byte first, without those that hold nothing new.
+void
+choose(std::vector<Found> pieces, uint64_t to, std::vector<Found> &chosen)
+{
+	bool have_fin = false;
+
+	// Of two that begin alike the longer makes the other one needless.
+	std::stable_sort(pieces.begin(), pieces.end(),
+	    [](const Found &a, const Found &b) {
+		return a.begin != b.begin ? a.begin < b.begin : a.end > b.end;
+	});
+	for (const Found &p : pieces) {
+		if (!p.holds_more_than(to, have_fin))
+			continue;
+		chosen.push_back(p);
+		to = std::max(to, p.end);
+		have_fin = p.fin;
+	}
+}
+
+} // namespace
+
 InputPlan
 plan_input(const Flow &flow, uint32_t rcv_base, uint64_t in_off,
-    std::span<const std::span<const uint8_t>> packets)
+    std::span<const std::span<const uint8_t>> packets, size_t trusted)
 {
-	struct Piece {
-		uint64_t begin, end;
-		size_t index;
-		bool fin;
-	};
-	std::vector<Piece> pieces;
+	std::vector<Found> sure, unsure, chosen;
 	InputPlan plan;
 
 	plan.known_to = plan.highest = in_off;
@@ -141,26 +168,22 @@ plan_input(const Flow &flow, uint32_t rcv_base, uint64_t in_off,
 		bool fin = s->has(tcp_fin);
 		plan.highest = std::max(plan.highest, end);
 		if ((end > in_off && end > begin) || (fin && end >= in_off))
-			pieces.push_back({begin, end, i, fin});
+			(i < trusted ? sure : unsure).push_back(
+			    {{begin, end, i}, fin});
 	}
-	// Of two that begin alike the longer makes the other one needless.
-	std::stable_sort(pieces.begin(), pieces.end(),
-	    [](const Piece &a, const Piece &b) {
-		return a.begin != b.begin ? a.begin < b.begin : a.end > b.end;
-	});
-	uint64_t to = in_off;
-	bool whole = true;
-	for (const Piece &p : pieces) {
-		if (p.end <= to && !(p.fin && p.end == to && !plan.fin))
-			continue;
-		if (p.begin > to)
-			whole = false;
-		plan.order.push_back(p.index);
-		to = std::max(to, p.end);
-		if (whole) {
-			plan.known_to = to;
-			plan.fin = plan.fin || (p.fin && p.end == to);
-		}
+	choose(std::move(sure), in_off, chosen);
+	choose(std::move(unsure), in_off, chosen);
+	for (Found p : chosen)
+		plan.order.push_back({p.begin, p.end + (p.fin ? 1 : 0),
+		    p.index});
+	std::stable_sort(chosen.begin(), chosen.end(),
+	    [](const Found &a, const Found &b) { return a.begin < b.begin; });
+	for (const Found &p : chosen) {
+		if (p.begin > plan.known_to)
+			break;
+		if (p.holds_more_than(plan.known_to, plan.fin))
+			plan.fin = p.fin;
+		plan.known_to = std::max(plan.known_to, p.end);
 	}
 	return plan;
 }

@@ -77,7 +77,11 @@ private:
 
 // Which of the kept packets to inject, and what is missing.
 struct InputPlan {
-	std::vector<size_t> order;	// indices, the next byte first
+	struct Piece {
+		uint64_t begin, end;	// a FIN counts as one
+		size_t index;		// of the packet
+	};
+	std::vector<Piece> order;	// the next byte first
 	uint64_t known_to = 0;	// every byte from in_off to here is there
 	uint64_t highest = 0;	// the client's stream goes at least to here
 	bool fin = false;	// the client ended its side at known_to
@@ -85,8 +89,9 @@ struct InputPlan {
 };
 
 // Packets of one client, in any order, with doubles; in_off is the next byte
-// that sshd needs. Packets of other flows, or beyond repair, are left out.
+// that sshd needs. The first `trusted` of them came to the dead host's TCP: they
+// go before all others. Packets of other flows, or beyond repair, are left out.
 InputPlan plan_input(const Flow &, uint32_t rcv_base, uint64_t in_off,
-    std::span<const std::span<const uint8_t>> packets);
+    std::span<const std::span<const uint8_t>> packets, size_t trusted = 0);
 
 } // namespace jeebs

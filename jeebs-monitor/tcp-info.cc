@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 
@@ -60,6 +61,39 @@ refresh_tcp_state(int fd, jeebs_tcp_state &state)
 	if (length >= offsetof(TcpInfo, rehash))
 		state.rcv_wnd = std::min(info.rcv_wnd, largest_window);
 	return {};
+}
+
+/* What came out of order has a place in the window and in SO_MEMINFO. */
+Result<uint64_t>
+received_at_most(int fd)
+{
+	uint32_t memory[SK_MEMINFO_VARS] = {};
+	TcpInfo info{};
+	socklen_t mlen = sizeof(memory), length = sizeof(info);
+
+	/* In this order: what comes in between isn't in the first. */
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &mlen) != 0)
+		return fail_errno("cannot read SO_MEMINFO");
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0)
+		return fail_errno("cannot read TCP_INFO");
+	const uint64_t received = info.base.tcpi_bytes_received;
+	if (memory[SK_MEMINFO_RMEM_ALLOC] == 0 ||
+	    info.base.tcpi_rcv_ooopack == 0)
+		return received;
+	return received + (length >= offsetof(TcpInfo, rehash) ?
+	    info.rcv_wnd : largest_window);
+}
+
+Result<uint32_t>
+receive_window(int fd)
+{
+	TcpInfo info{};
+	socklen_t length = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0)
+		return fail_errno("cannot read TCP_INFO");
+	/* Kernels before 6.2 don't tell; no restored socket has less. */
+	return length >= offsetof(TcpInfo, rehash) ? info.rcv_wnd : 65535;
 }
 
 Result<uint32_t>

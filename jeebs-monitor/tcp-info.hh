@@ -18,6 +18,15 @@ namespace jeebs {
  */
 [[nodiscard]] Result<void> refresh_tcp_state(int fd, jeebs_tcp_state &);
 
+/**
+ * A count of bytes (TcpProgress::received) beyond which TCP has got none of the
+ * peer's, in order or not.
+ */
+[[nodiscard]] Result<uint64_t> received_at_most(int fd);
+
+/** What the peer may send beyond what came in order, bytes. */
+[[nodiscard]] Result<uint32_t> receive_window(int fd);
+
 /** Bytes written that the peer hasn't ACKed, sent or not (SIOCOUTQ). */
 [[nodiscard]] Result<uint32_t> unacked_bytes(int fd);
 

@@ -142,7 +142,7 @@ Auditor::server_segment(const Packet &p, size_t host)
 		ending(p, host, *c);
 	if (p.length > 0 || ends)
 		one_emitter(p, host, *c);
-	if (options_.hold && p.has(ack) && !p.has(rst))
+	if (p.has(ack) && !p.has(rst))
 		acknowledges(p, host, *c);
 	if (host != c->owner && (p.length > 0 || p.has(fin)) && c->ended.empty()
 	    && !(repeats && !ends))
@@ -225,15 +225,16 @@ Auditor::against_commits(const Packet &p, size_t host, const Connection &c,
 void
 Auditor::acknowledges(const Packet &p, size_t host, const Connection &c)
 {
-	if (!c.gated || !c.rcv)
+	if (!c.covered_from || !c.rcv || host != c.owner)
 		return;
-	// A FIN counts as one, and is nobody's byte.
-	auto upto = static_cast<int64_t>(c.held_in) + static_cast<int32_t>(
-	    p.ack_number - (*c.rcv + static_cast<uint32_t>(c.held_in)));
-	if (upto > static_cast<int64_t>(c.held_in) + 1)
+	summary_.acknowledgments++;
+	uint64_t held = c.may_acknowledge_to();
+	auto upto = static_cast<int64_t>(held) + static_cast<int32_t>(
+	    p.ack_number - (*c.rcv + static_cast<uint32_t>(held)));
+	if (upto > static_cast<int64_t>(held))
 		add(Rule::input, p, c, fmt::format("{} acknowledges the "
 		    "client's bytes up to {}, but those up to {} are held",
-		    name(host), upto, c.held_in));
+		    name(host), upto, held));
 }
 
 void

@@ -108,8 +108,20 @@ Auditor::event(size_t log, const Event &e)
 		break;
 	case EventKind::lost:
 		if (auto it = by_sid_.find(e.sid); it != by_sid_.end() &&
-		    it->second->holder == log)
+		    it->second->holder == log) {
 			it->second->holder = nobody;
+			it->second->loses_input();
+		}
+		break;
+	case EventKind::cover:
+		if (auto it = by_sid_.find(e.sid); it != by_sid_.end()) {
+			if (!it->second->covered_from)
+				summary_.covered++;
+			it->second->covered_from = e.in;
+		} else {
+			bad_evidence(e.time, h.name, fmt::format("session "
+			    "{:x} is covered and was never offered", e.sid));
+		}
 		break;
 	case EventKind::protect: {
 		auto it = by_sid_.find(e.sid);
@@ -155,6 +167,8 @@ Auditor::session_event(size_t log, const Event &e)
 	case EventKind::open:
 	case EventKind::offer:
 		by_sid_[e.sid] = c;
+		if (e.kind == EventKind::offer)
+			c->covered_from.reset();
 		break;
 	case EventKind::session:
 		if (c->owner == nobody)
@@ -162,6 +176,7 @@ Auditor::session_event(size_t log, const Event &e)
 		break;
 	case EventKind::unprotect:
 		c->gated = false;
+		c->covered_from.reset();
 		break;
 	case EventKind::over:
 		c->ended = fmt::format("{} says that it is over", name(log));
@@ -190,9 +205,9 @@ Auditor::held(size_t log, const Event &e)
 		    "session {:x}, of which there was no beginning", e.sid));
 	Connection &c = *it->second;
 	summary_.commits++;
-	c.held_in = std::max(c.held_in, e.in);
 	if (e.kind == EventKind::input)
-		return;
+		return c.input.add(e.in, e.out);
+	c.held_in = std::max(c.held_in, e.in);
 	c.holder = log;
 	if (e.out <= c.held)
 		return;
@@ -233,6 +248,7 @@ Auditor::adopt(size_t log, const Event &e, Connection &c)
 	c.owner = log;
 	c.holder = nobody;
 	c.gated = false;
+	c.covered_from.reset();
 }
 
 // That host holds nothing any more.
@@ -241,8 +257,10 @@ Auditor::lose(size_t log)
 {
 	for (auto &[flow, all] : flows_)
 		for (auto &c : all)
-			if (c->holder == log)
+			if (c->holder == log) {
 				c->holder = nobody;
+				c->loses_input();
+			}
 }
 
 void

@@ -19,7 +19,6 @@
 namespace jeebs::audit {
 
 struct AuditOptions {
-	bool hold = false;	// input-commit = hold: check I2 as well
 	StorageFactory storage = [] { return std::make_unique<MemoryStorage>(); };
 };
 

@@ -9,6 +9,7 @@
 
 #include "content.hh"
 #include "flow.hh"
+#include "ranges.hh"
 
 namespace jeebs::audit {
 
@@ -32,6 +33,10 @@ struct Connection {
 	bool gated = false, ever_gated = false;
 	uint64_t free_to = 0;
 	uint64_t held = 0, held_in = 0;
+	// What the client sent is acknowledged only when it is held: from the
+	// cover line on, but for bytes before this one.
+	std::optional<uint64_t> covered_from;
+	Ranges input;			// held
 	Stamp held_at = 0;
 	size_t holder = nobody;		// could adopt it
 	std::string ended;		// the log's line that it is over
@@ -54,6 +59,16 @@ struct Connection {
 		    off <= static_cast<int64_t>(content.end()) + 1;
 	}
 	uint64_t may_send_to() const { return std::max(free_to, held); }
+	uint64_t may_acknowledge_to() const
+	{
+		return input.contiguous(std::max(covered_from.value_or(0),
+		    held_in));
+	}
+	void loses_input()
+	{
+		held_in = std::max(held_in, input.contiguous(held_in));
+		input.clear();
+	}
 };
 
 } // namespace jeebs::audit

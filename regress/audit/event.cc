@@ -19,6 +19,7 @@ constexpr struct {
 	{"state", EventKind::state}, {"gate", EventKind::gate},
 	{"vips", EventKind::vips}, {"open", EventKind::open},
 	{"held", EventKind::held}, {"input", EventKind::input},
+	{"cover", EventKind::cover},
 	{"lost", EventKind::lost}, {"void", EventKind::void_all},
 	{"session", EventKind::session}, {"offer", EventKind::offer},
 	{"protect", EventKind::protect}, {"unprotect", EventKind::unprotect},
@@ -188,7 +189,12 @@ get_fields(Fields &f, Event &e)
 		break;
 	case EventKind::input:
 		f.number("sid", e.sid, 16);
-		f.number("in", e.in);
+		f.number("from", e.in);
+		f.number("to", e.out);
+		break;
+	case EventKind::cover:
+		f.number("sid", e.sid, 16);
+		f.number("from", e.in);
 		break;
 	case EventKind::lost:
 		f.number("sid", e.sid, 16);

@@ -15,7 +15,7 @@ namespace jeebs::audit {
 
 enum class EventKind {
 	start, vip, state, gate, vips,
-	open, held, input, lost, void_all,
+	open, held, input, lost, void_all, cover,
 	session, offer, protect, unprotect, retire, over, adopt, reset,
 	dark,		// power cut: from the lab, not from the host
 };
@@ -33,7 +33,9 @@ struct Event {
 	uint64_t lease = 0;	// ns: of start the setting, of gate what is left
 	uint16_t port = 0;
 	uint64_t sid = 0, epoch = 0;
-	uint64_t out = 0, in = 0;	// offsets; out is also protect's from
+	// Offsets; out is also protect's from, in that of cover, and both are
+	// the range of input.
+	uint64_t out = 0, in = 0;
 	Flow flow;
 	std::optional<uint32_t> base;	// sequence number of the server's offset 0
 	std::optional<uint32_t> rcv;	// of the client's

@@ -53,12 +53,13 @@ Summary::text() const
 	    "{} connections, {} of them protected at some time, {} adoptions\n"
 	    "{} bytes of contents, {} of them emitted again and compared\n"
 	    "{} segments held against {} commits\n"
+	    "{} acknowledgments held against the input of {} connections\n"
 	    "{} FIN and RST, {} segments of hosts that no longer serve, "
 	    "{} claims\n"
 	    "{} lines of commit logs, {} torn by a crash\n",
 	    frames, from_vip, segments, connections, protected_connections,
 	    adoptions, bytes, bytes_again, checked_against_commits, commits,
-	    endings, stale, claims, log_lines, torn_lines);
+	    acknowledgments, covered, endings, stale, claims, log_lines, torn_lines);
 }
 
 void

@@ -39,6 +39,7 @@ struct Summary {
 	uint64_t bytes = 0, bytes_again = 0;
 	uint64_t connections = 0, protected_connections = 0;
 	uint64_t checked_against_commits = 0;	// segments
+	uint64_t covered = 0, acknowledgments = 0;	// held against input
 	uint64_t commits = 0, adoptions = 0;
 	uint64_t endings = 0, stale = 0, claims = 0;
 	uint64_t log_lines = 0, torn_lines = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// audit [-H] [-p POWER] [-t DIR] CAPTURE LOG...
+// audit [-p POWER] [-t DIR] CAPTURE LOG...
 //
 // Joins a capture with the commit logs of its hosts. Exit status: 0 nothing
 // found, 1 findings (one line each on standard output), 2 can't audit.
@@ -31,7 +31,7 @@ fatal(const std::string &why)
 [[noreturn]] void
 usage()
 {
-	fprintf(stderr, "usage: audit [-H] [-p power-events] [-t directory] "
+	fprintf(stderr, "usage: audit [-p power-events] [-t directory] "
 	    "capture log ...\n");
 	exit(2);
 }
@@ -131,11 +131,8 @@ main(int argc, char **argv)
 	rlimit files{};
 	int ch;
 
-	while ((ch = getopt(argc, argv, "Hp:t:")) != -1) {
+	while ((ch = getopt(argc, argv, "p:t:")) != -1) {
 		switch (ch) {
-		case 'H':
-			options.hold = true;
-			break;
 		case 'p':
 			power = optarg;
 			break;

@@ -124,9 +124,10 @@ void primary(const LinkKey &own, const LinkKey &peer, uint16_t port,
 	    },
 	    .batch_end = nullptr});
 	server = std::make_unique<ExportServer>(io, path, link,
-	    ExportServer::Handlers{.wanted = nullptr, .opened = nullptr,
-	    .changed = nullptr,
-	    .closed = [&](const SessionInfo &) { over = true; }}, 100);
+	    nullptr, ExportServer::Handlers{.wanted = nullptr,
+	    .opened = nullptr, .changed = nullptr,
+	    .closed = [&](const SessionInfo &) { over = true; },
+	    .delivered = nullptr}, 100);
 	link.set_hello({.host = "alpha", .version = "bench"});
 	must(server->start());
 	must(link.start());

@@ -93,6 +93,21 @@ void decode(const FrameView &f)
 	case FrameType::ping:
 		(void)get_ping(p);
 		break;
+	case FrameType::input: {
+		auto v = get_input(p);
+		again(v, f, [&](Buffer &b) { put_input(b, *v); });
+		break;
+	}
+	case FrameType::cover: {
+		auto v = get_cover(p);
+		again(v, f, [&](Buffer &b) { put_cover(b, *v); });
+		break;
+	}
+	case FrameType::input_commit: {
+		auto v = get_input_commit(p);
+		again(v, f, [&](Buffer &b) { put_input_commit(b, *v); });
+		break;
+	}
 	}
 }
 

@@ -2,7 +2,7 @@
 // Any bytes as what a primary sends over the link, and a LAN full of packets
 // beside it: the standby's store stays within its limits, and what it says can
 // be adopted can.
-// fuzzes: commit-log.cc replica.cc store.cc chain.cc frame.cc wire.cc flow.cc segment.cc tapinput.cc log.cc
+// fuzzes: commit-log.cc replica.cc store.cc held-input.cc chain.cc frame.cc wire.cc flow.cc segment.cc tapinput.cc log.cc
 #include <algorithm>
 #include <cstdlib>
 #include <vector>
@@ -30,7 +30,7 @@ struct Sink : FrameSink {
 	size_t bytes = 0;
 };
 
-constexpr StoreLimits limits{.session_bytes = 4096, .total_bytes = 16384,
+constexpr StoreLimits limits{.session_bytes = 4096, .held_packets = 16, .total_bytes = 16384,
     .input_total_bytes = 4096, .sessions = 4, .input_bytes = 2048,
     .input_packets = 8};
 
@@ -44,6 +44,9 @@ void check(const Store &store)
 		must(s.input_packets <= limits.input_packets &&
 		    s.input_bytes <= limits.input_bytes);
 		must(s.bytes <= limits.session_bytes + JEEBS_MAX_ROOT);
+		must(s.held_bytes <= limits.session_bytes &&
+		    s.held_packets <= limits.held_packets &&
+		    s.held_to >= s.in_off);
 		must(!s.adoptable || (s.records > 0 && s.first_off <=
 		    s.out_end && s.acked_off <= s.out_end));
 		must(store.find(s.sid).has_value());
@@ -82,7 +85,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		if (what == 0) {
 			const size_t n = std::min<size_t>(in[0] << 8 | in[1],
 			    in.size() - 2);
-			(void)store.input(in.subspan(2, n));
+			(void)store.tapped(in.subspan(2, n));
 			in = in.subspan(2 + n);
 		} else if (what == 1) {
 			sink.hello.instance++;

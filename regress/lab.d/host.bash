@@ -92,7 +92,7 @@ close_inherited() {
 lab_up() {
 	local arg value
 	local -A skew=()
-	stock='' nowait='' input=tap mirror=on programs=$build \
+	stock='' nowait='' input=hold mirror=on programs=$build \
 		audit=''
 	while (($#)); do
 		arg=$1

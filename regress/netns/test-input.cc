@@ -277,8 +277,9 @@ BOOST_DATA_TEST_CASE(held_until_the_socket_lives, data::make({false, true}),
 	/* VIP and listener up, no socket yet: unguarded this is a reset. */
 	world.move_vip_to(world.beta, v6);
 	const UniqueFd listener2 = world.listen_on(world.beta, v6);
+	/* The client's pauses double: it may have sent just before. */
 	BOOST_REQUIRE(run_until(world.io, [&] {
-		return hold->stats().held > 0; }));
+		return hold->stats().held > 0; }, 10000ms));
 	/* New connections pass meanwhile. */
 	Connection fresh = world.connect(listener2.get(), v6);
 	put(fresh.client.get(), pattern(5, 100));

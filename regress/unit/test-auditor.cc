@@ -337,19 +337,83 @@ BOOST_AUTO_TEST_CASE(bad_lines)
 
 BOOST_AUTO_TEST_SUITE_END()
 
-BOOST_AUTO_TEST_SUITE(auditor_hold)
+BOOST_AUTO_TEST_SUITE(auditor_input)
+
+// alpha ACKs the client's bytes before `to`.
+static void
+acknowledges(AuditLan &lan, uint32_t to)
+{
+	lan.server(alpha, 10, "", tcp_ack, AuditLan::client_isn + 1 + to);
+}
 
 BOOST_AUTO_TEST_CASE(acknowledged_and_not_held)
 {
-	AuditLan lan({.hold = true, .storage = [] {
-		return std::make_unique<audit::MemoryStorage>();
-	}});
+	AuditLan lan;
 	lan.protected_session();
-	lan.hold(20, 30);
-	lan.server(alpha, 10, "a", tcp_ack, AuditLan::client_isn + 31);
+	acknowledges(lan, 90);	// nobody has said anything yet
+	lan.line(alpha, "cover sid=ab from=100");
+	acknowledges(lan, 100);
+	lan.line(beta, "input sid=ab from=100 to=130");
+	acknowledges(lan, 130);
 	BOOST_TEST(lan.found() == "");
-	lan.server(alpha, 11, "b", tcp_ack, AuditLan::client_isn + 40);
+	acknowledges(lan, 131);
 	BOOST_TEST(lan.found() == "input");
+}
+
+BOOST_AUTO_TEST_CASE(what_lies_behind_a_gap_isnt_held)
+{
+	AuditLan lan;
+	lan.protected_session();
+	lan.line(alpha, "cover sid=ab from=0");
+	lan.line(beta, "input sid=ab from=20 to=30");
+	lan.line(beta, "input sid=ab from=0 to=10");
+	acknowledges(lan, 10);
+	BOOST_TEST(lan.found() == "");
+	acknowledges(lan, 30);
+	BOOST_TEST(lan.found() == "input");
+}
+
+BOOST_AUTO_TEST_CASE(what_a_record_consumed_is_held)
+{
+	AuditLan lan;
+	lan.protected_session();
+	lan.line(alpha, "cover sid=ab from=0");
+	lan.hold(20, 30);
+	acknowledges(lan, 30);
+	BOOST_TEST(lan.found() == "");
+}
+
+BOOST_AUTO_TEST_CASE(what_a_standby_lost_isnt_held)
+{
+	AuditLan lan;
+	lan.protected_session();
+	lan.line(alpha, "cover sid=ab from=0");
+	lan.line(beta, "input sid=ab from=0 to=10");
+	lan.line(beta, "input sid=ab from=20 to=30");
+	lan.line(beta, "lost sid=ab why=x");
+	lan.line(beta, "open sid=ab " + lan.flow() + " rcv=1001");
+	lan.line(beta, "input sid=ab from=10 to=20");
+	acknowledges(lan, 20);
+	BOOST_TEST(lan.found() == "");
+	acknowledges(lan, 30);
+	BOOST_TEST(lan.found() == "input");
+}
+
+BOOST_AUTO_TEST_CASE(who_goes_on_alone_acknowledges_what_it_likes)
+{
+	AuditLan lan;
+	lan.protected_session();
+	lan.line(alpha, "cover sid=ab from=0");
+	lan.line(alpha, "unprotect " + lan.flow() + " why=x");
+	acknowledges(lan, 50);
+	BOOST_TEST(lan.found() == "");
+}
+
+BOOST_AUTO_TEST_CASE(covered_and_never_offered)
+{
+	AuditLan lan;
+	lan.line(alpha, "cover sid=77 from=0");
+	BOOST_TEST(lan.found() == "evidence");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -201,12 +201,19 @@ BOOST_AUTO_TEST_CASE(a_key_that_is_none)
 	    "peer");
 }
 
-BOOST_AUTO_TEST_CASE(hold_is_refused_clearly)
+BOOST_AUTO_TEST_CASE(input_is_held_unless_told_otherwise)
 {
-	refused(with("\"tap\"", "\"hold\""), "f.conf:4: input-commit: "
-	    "\"hold\" is not in this version, use \"tap\"");
-	refused(with("\"tap\"", "\"none\""),
-	    "f.conf:4: input-commit: must be \"tap\"");
+	auto mode = [](const std::string &text) {
+		auto c = parse_config(text, "f.conf");
+		BOOST_REQUIRE_MESSAGE(c.has_value(), c.error().what);
+		return c->input_commit;
+	};
+	BOOST_TEST((mode(good) == InputMode::tap));
+	BOOST_TEST((mode(with("\"tap\"", "\"hold\"")) == InputMode::hold));
+	BOOST_TEST((mode(with("input-commit = \"tap\"\n", "")) ==
+	    InputMode::hold));
+	refused(with("\"tap\"", "\"none\""), "f.conf:4: input-commit: "
+	    "must be \"hold\" or \"tap\"");
 }
 
 BOOST_AUTO_TEST_CASE(fence_commands)

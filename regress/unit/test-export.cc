@@ -33,11 +33,11 @@ struct Primary {
 				    std::to_string(i.id));
 			};
 		};
-		server = std::make_unique<ExportServer>(io, path, sink,
+		server = std::make_unique<ExportServer>(io, path, sink, nullptr,
 		    ExportServer::Handlers{
 		    .wanted = [this](const Flow &) { return wanted; },
 		    .opened = log("opened"), .changed = log("changed"),
-		    .closed = log("closed")}, places);
+		    .closed = log("closed"), .delivered = {}}, places);
 		auto ok = server->start();
 		BOOST_REQUIRE_MESSAGE(ok.has_value(), ok.error().what);
 	}
@@ -854,7 +854,7 @@ BOOST_AUTO_TEST_CASE(a_channel_without_a_hello)
 
 BOOST_AUTO_TEST_CASE(a_second_server_at_the_path)
 {
-	ExportServer other(io, path, sink, {}, places);
+	ExportServer other(io, path, sink, nullptr, {}, places);
 	BOOST_TEST(!other.start().has_value());
 	server.reset();
 	BOOST_TEST(other.start().has_value());

@@ -70,6 +70,43 @@ BOOST_AUTO_TEST_CASE(hello_with_an_unknown_role)
 	BOOST_TEST(!get_hello(only(b).payload).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(input_round_trip)
+{
+	const uint8_t packet[] = {0x45, 0, 0, 1};
+	Buffer b;
+	put_input(b, {7, uint64_t{5} << 40, packet});
+	auto got = get_input(only(b).payload);
+	BOOST_REQUIRE(got.has_value());
+	BOOST_TEST(got->sid == 7U);
+	BOOST_TEST(got->offset == uint64_t{5} << 40);
+	BOOST_TEST(same_bytes(got->packet, packet));
+	// No packet at all, one that IP can't have, an offset beyond all.
+	for (size_t n = 0; n <= 16; n++)
+		BOOST_TEST(!get_input(only(b).payload.first(n)).has_value());
+	std::vector<uint8_t> large(max_input_packet + 1);
+	Buffer l, o;
+	put_input(l, {7, 0, large});
+	BOOST_TEST(!get_input(only(l).payload).has_value());
+	put_input(o, {7, uint64_t{1} << 63, packet});
+	BOOST_TEST(!get_input(only(o).payload).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(cover_and_input_commit_round_trip)
+{
+	Buffer c, n, beyond;
+	put_cover(c, {7, 900});
+	auto cover = get_cover(only(c).payload);
+	BOOST_REQUIRE(cover.has_value());
+	BOOST_TEST(cover->sid == 7U);
+	BOOST_TEST(cover->from == 900U);
+	strict(c, get_cover);
+	put_cover(beyond, {7, uint64_t{1} << 63});
+	BOOST_TEST(!get_cover(only(beyond).payload).has_value());
+	put_input_commit(n, 12345);
+	BOOST_TEST(get_input_commit(only(n).payload).value() == 12345U);
+	strict(n, get_input_commit);
+}
+
 BOOST_AUTO_TEST_CASE(text_with_a_nul_is_refused)
 {
 	Buffer b;
@@ -220,7 +257,7 @@ BOOST_AUTO_TEST_CASE(impossible_frames_are_refused_before_their_payload)
 	BOOST_TEST(next_frame(b.bytes(), f).has_value());
 	store_be(b.data(), static_cast<uint32_t>(2 + max_frame_payload));
 	BOOST_TEST(!next_frame(b.bytes(), f).has_value());
-	for (uint8_t type : {0, 13, 255}) {
+	for (uint8_t type : {0, 16, 255}) {
 		const uint8_t bad[5] = {0, 0, 0, 9, type};
 		BOOST_TEST(!next_frame(bad, f).has_value());
 	}

@@ -384,14 +384,14 @@ BOOST_AUTO_TEST_CASE(inputs_wait_until_consumed)
 {
 	open(1);
 	auto p1 = packet(100, 20), p2 = packet(120, 30), other = packet(120, 9, 9);
-	BOOST_TEST(!store.input(p1.bytes()));	// no checkpoint: nothing known
+	BOOST_TEST(!store.tapped(p1.bytes()));	// no checkpoint: nothing known
 	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT, .in_off = 105}));
-	BOOST_TEST(store.input(p1.bytes()));	// partly consumed
-	BOOST_TEST(store.input(p2.bytes()));
-	BOOST_TEST(!store.input(packet(80, 25).bytes()));	// ends at 105
-	BOOST_TEST(!store.input(packet(150, 0).bytes()));	// pure ACK
-	BOOST_TEST(!store.input(other.bytes()));		// another flow
-	BOOST_TEST(!store.input(p2.bytes().first(19)));		// cut
+	BOOST_TEST(store.tapped(p1.bytes()));	// partly consumed
+	BOOST_TEST(store.tapped(p2.bytes()));
+	BOOST_TEST(!store.tapped(packet(80, 25).bytes()));	// ends at 105
+	BOOST_TEST(!store.tapped(packet(150, 0).bytes()));	// pure ACK
+	BOOST_TEST(!store.tapped(other.bytes()));		// another flow
+	BOOST_TEST(!store.tapped(p2.bytes().first(19)));		// cut
 	auto in = store.inputs(1);
 	BOOST_REQUIRE(in.size() == 2U);
 	BOOST_TEST(same_bytes(in[0], p1.bytes()));
@@ -405,14 +405,92 @@ BOOST_AUTO_TEST_CASE(inputs_wait_until_consumed)
 	BOOST_TEST(store.find(1)->input_bytes == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(what_the_primary_sends_is_held)
+{
+	open(1);
+	auto p1 = packet(100, 20), p2 = packet(120, 30), p3 = packet(160, 10);
+	// Also before the first record: the primary waits for it.
+	BOOST_TEST(store.input({1, 100, p1.bytes()}).has_value());
+	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT, .in_off = 105}));
+	BOOST_TEST(store.input({1, 120, p2.bytes()}).has_value());
+	BOOST_TEST(store.input({1, 120, p2.bytes()}).has_value());
+	BOOST_TEST(store.input({1, 160, p3.bytes()}).has_value());
+	BOOST_TEST(store.input({1, 80, packet(80, 25).bytes()}).has_value());
+	BOOST_TEST(store.input({2, 100, p1.bytes()}).has_value());
+	auto s = *store.find(1);
+	BOOST_TEST(s.held_packets == 3U);
+	BOOST_TEST(s.held_to == 150U);
+	BOOST_TEST(!s.covered());
+	store.cover({1, 151});
+	BOOST_TEST(!store.find(1)->covered());
+	store.cover({1, 150});
+	BOOST_TEST(store.find(1)->covered());
+	// From the LAN: only what isn't held.
+	BOOST_TEST(!store.tapped(p2.bytes()));
+	BOOST_TEST(store.tapped(p3.bytes()));
+	auto in = store.inputs(1);
+	BOOST_REQUIRE(in.size() == 4U);
+	BOOST_TEST(same_bytes(in[0], p1.bytes()));
+	BOOST_TEST(same_bytes(in[3], p3.bytes()));
+	BOOST_REQUIRE(put(1, {.seq = 2, .in_off = 120}));
+	BOOST_TEST(store.find(1)->held_packets == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(held_input_outlives_the_incarnation)
+{
+	open(1);
+	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT, .in_off = 100}));
+	BOOST_TEST(store.input({1, 100, packet(100, 20).bytes()}).has_value());
+	store.cover({1, 100});
+	open(2);
+	BOOST_REQUIRE(put(2, {.type = JEEBS_REC_CHECKPOINT, .in_off = 110}));
+	BOOST_TEST(store.find(2)->held_to == 120U);
+	BOOST_TEST(!store.find(2)->covered());	// nobody said so
+	store.cover({2, 120});
+	BOOST_TEST(store.find(2)->covered());
+}
+
+BOOST_AUTO_TEST_CASE(input_that_cant_be_its_clients)
+{
+	auto gone = [this](const InputFrame &f) {
+		open(1);
+		BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT}));
+		auto ok = store.input(f);
+		BOOST_TEST(store.size() == 0U);
+		return !ok.has_value();
+	};
+	auto p = packet(100, 20), other = packet(100, 20, 9);
+	BOOST_TEST(gone({1, 101, p.bytes()}));		// at another offset
+	BOOST_TEST(gone({1, 100, other.bytes()}));	// another flow
+	BOOST_TEST(gone({1, 100, p.bytes().first(30)}));
+	auto damaged = packet(100, 20);
+	damaged.data()[damaged.size() - 1] ^= 1;
+	BOOST_TEST(gone({1, 100, damaged.bytes()}));
+}
+
+BOOST_AUTO_TEST_CASE(too_much_input_ends_the_session_never_a_packet)
+{
+	StoreLimits limits;
+	limits.held_packets = 3;
+	store = Store(limits);
+	open(1);
+	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT}));
+	for (uint64_t at = 0; at < 3; at++)
+		BOOST_TEST(store.input({1, at, packet(at, 1).bytes()})
+		    .has_value());
+	BOOST_TEST(!store.input({1, 3, packet(3, 1).bytes()}).has_value());
+	BOOST_TEST(store.size() == 0U);
+	BOOST_TEST(store.bytes() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(inputs_across_the_wrap_of_sequence_numbers)
 {
 	// rcv_base is 0x7ffffff0: offset 0x80000010 has number 0.
 	open(1);
 	const uint64_t wrap = 0x80000010;
 	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT, .in_off = wrap - 5}));
-	BOOST_TEST(store.input(packet(wrap - 5, 10).bytes()));
-	BOOST_TEST(!store.input(packet(wrap - 10, 5).bytes()));
+	BOOST_TEST(store.tapped(packet(wrap - 5, 10).bytes()));
+	BOOST_TEST(!store.tapped(packet(wrap - 10, 5).bytes()));
 	BOOST_REQUIRE(put(1, {.seq = 2, .in_off = wrap + 4}));
 	BOOST_TEST(store.inputs(1).size() == 1U);
 	BOOST_REQUIRE(put(1, {.seq = 3, .in_off = wrap + 5}));
@@ -428,11 +506,11 @@ BOOST_AUTO_TEST_CASE(inputs_are_bounded_the_oldest_go)
 	open(1);
 	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT}));
 	for (uint64_t at = 0; at < 5; at++)
-		BOOST_TEST(store.input(packet(at, 1).bytes()));
+		BOOST_TEST(store.tapped(packet(at, 1).bytes()));
 	auto in = store.inputs(1);
 	BOOST_REQUIRE(in.size() == 3U);
 	BOOST_TEST(same_bytes(in[0], packet(2, 1).bytes()));
-	BOOST_TEST(store.input(packet(100, 900).bytes()));
+	BOOST_TEST(store.tapped(packet(100, 900).bytes()));
 	BOOST_TEST(store.inputs(1).size() < 3U);
 	BOOST_TEST(store.find(1)->input_bytes <= 1000U);
 }
@@ -447,13 +525,13 @@ BOOST_AUTO_TEST_CASE(packets_of_one_session_dont_push_out_anothers)
 		BOOST_REQUIRE(put(sid, {.type = JEEBS_REC_CHECKPOINT}));
 	}
 	for (uint64_t at = 0; at < 4000; at += 400)
-		BOOST_TEST(store.input(packet(at, 400, 5001).bytes()));
+		BOOST_TEST(store.tapped(packet(at, 400, 5001).bytes()));
 	BOOST_TEST(store.inputs(1).size() == 4U);
 	// Two of its own are less than its share.
-	BOOST_TEST(store.input(packet(0, 400, 5002).bytes()));
-	BOOST_TEST(store.input(packet(400, 400, 5002).bytes()));
+	BOOST_TEST(store.tapped(packet(0, 400, 5002).bytes()));
+	BOOST_TEST(store.tapped(packet(400, 400, 5002).bytes()));
 	BOOST_TEST(store.inputs(2).size() == 2U);
-	BOOST_TEST(store.input(packet(4000, 400, 5001).bytes()));
+	BOOST_TEST(store.tapped(packet(4000, 400, 5001).bytes()));
 	BOOST_TEST(store.inputs(1).size() == 2U);
 	BOOST_TEST(store.inputs(2).size() == 2U);
 }

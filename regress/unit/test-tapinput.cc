@@ -74,6 +74,15 @@ struct Fixture {
 
 using Order = std::vector<size_t>;
 
+Order
+order(const InputPlan &p)
+{
+	Order o;
+	for (const auto &piece : p.order)
+		o.push_back(piece.index);
+	return o;
+}
+
 } // namespace
 
 BOOST_FIXTURE_TEST_SUITE(tapinput, Fixture)
@@ -204,7 +213,7 @@ BOOST_AUTO_TEST_CASE(in_order_with_doubles_and_old_bytes)
 	keep(client(200, 300));
 	keep(client(40, 100));
 	auto p = plan(50);
-	BOOST_CHECK((p.order == Order{5, 0, 4, 1}));
+	BOOST_CHECK((order(p) == Order{5, 0, 4, 1}));
 	BOOST_TEST(p.known_to == 400u);
 	BOOST_TEST(p.highest == 400u);
 }
@@ -214,7 +223,20 @@ BOOST_AUTO_TEST_CASE(the_longer_of_two)
 	keep(client(10, 20));
 	keep(client(10, 30));
 	keep(client(15, 25));
-	BOOST_CHECK((plan(10).order == Order{1}));
+	BOOST_CHECK((order(plan(10)) == Order{1}));
+}
+
+BOOST_AUTO_TEST_CASE(a_longer_one_from_the_lan_comes_behind)
+{
+	keep(client(10, 20));
+	keep(client(30, 40));
+	keep(client(10, 35));	// not what TCP had, perhaps
+	std::vector<std::span<const uint8_t>> packets(kept.begin(), kept.end());
+	auto p = plan_input(flow, rcv_base, 10, packets, 2);
+	BOOST_CHECK((order(p) == Order{0, 1, 2}));
+	BOOST_TEST(p.known_to == 40u);
+	p = plan_input(flow, rcv_base, 10, packets);
+	BOOST_CHECK((order(p) == Order{2, 1}));
 }
 
 BOOST_AUTO_TEST_CASE(a_gap_and_what_lies_beyond)
@@ -222,7 +244,7 @@ BOOST_AUTO_TEST_CASE(a_gap_and_what_lies_beyond)
 	keep(client(10, 20));
 	keep(client(30, 40));
 	auto p = plan(10);
-	BOOST_CHECK((p.order == Order{0, 1}));
+	BOOST_CHECK((order(p) == Order{0, 1}));
 	BOOST_TEST(p.known_to == 20u);
 	BOOST_TEST(p.highest == 40u);
 	BOOST_TEST(p.gap());
@@ -242,14 +264,14 @@ BOOST_AUTO_TEST_CASE(the_end_of_the_client)
 {
 	keep(client(10, 20, 0, tcp_ack | tcp_fin));
 	auto p = plan(10);
-	BOOST_CHECK((p.order == Order{0}));
+	BOOST_CHECK((order(p) == Order{0}));
 	BOOST_TEST(p.fin);
 	BOOST_TEST(p.known_to == 20u);
 	kept.clear();
 	keep(client(10, 10, 0, tcp_ack | tcp_fin));
 	keep(client(10, 10, 0, tcp_ack | tcp_fin));
 	p = plan(10);
-	BOOST_CHECK((p.order == Order{0}));
+	BOOST_CHECK((order(p) == Order{0}));
 	BOOST_TEST(p.fin);
 	// Behind a gap it isn't the end yet.
 	kept.clear();

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: ISC
+#include "input-commit.hh"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace jeebs {
+
+InputCommit::InputCommit(Hands hands, bool left_over)
+    : hands_(std::move(hands)), left_over_(left_over)
+{
+}
+
+void
+InputCommit::cover(const Flow &flow)
+{
+	streams_[flow].fate = Fate::covered;
+}
+
+void
+InputCommit::open(const Flow &flow, uint64_t sid, uint32_t rcv_base,
+    uint64_t had)
+{
+	Stream &s = streams_[flow];
+	s.sid = sid;
+	s.rcv_base = rcv_base;
+	s.had = had;
+	for (const Kept &k : std::exchange(s.kept, {})) {
+		kept_bytes_ -= k.packet.size();
+		ship(s, k.id, *Segment::parse(k.packet.bytes()));
+		mixed_to_ = shipped();
+	}
+}
+
+void
+InputCommit::had(const Flow &flow, uint64_t offset)
+{
+	if (auto it = streams_.find(flow); it != streams_.end())
+		it->second.had = std::max(it->second.had, offset);
+}
+
+void
+InputCommit::ship(Stream &s, uint32_t id, const Segment &segment)
+{
+	const Seq32 next = seq_of_offset(s.rcv_base, s.had);
+	const int64_t ahead = segment.end_seq() - next;
+	const int64_t begin = static_cast<int64_t>(s.had) +
+	    (segment.seq() - next);
+
+	/* TCP had it before. */
+	if (ahead <= 0)
+		return hands_.accept(id);
+	if (begin < 0 || ahead > static_cast<int64_t>(reach))
+		return hands_.drop(id);
+	shipped_.push_back({id, segment.flow_to_local(), false});
+	hands_.ship({s.sid, static_cast<uint64_t>(begin), segment.bytes()});
+}
+
+// One verdict for all that waits of the flow.
+void
+InputCommit::settle(const Flow &flow, Stream &s,
+    const std::function<void(uint32_t)> &verdict)
+{
+	s.sid = 0;
+	for (Shipped &p : shipped_)
+		if (p.flow == flow && !p.passed) {
+			p.passed = true;
+			verdict(p.id);
+		}
+	for (const Kept &k : s.kept) {
+		kept_bytes_ -= k.packet.size();
+		verdict(k.id);
+	}
+	s.kept.clear();
+}
+
+void
+InputCommit::uncover(const Flow &flow)
+{
+	auto it = streams_.find(flow);
+	if (it == streams_.end())
+		return;
+	settle(flow, it->second, hands_.accept);
+	it->second.fate = Fate::passes;
+	if (!left_over_)
+		streams_.erase(it);
+}
+
+void
+InputCommit::refuse(const Flow &flow)
+{
+	Stream &s = streams_[flow];
+	settle(flow, s, hands_.drop);
+	s.fate = Fate::refused;
+}
+
+void
+InputCommit::packet(uint32_t id, Bytes bytes)
+{
+	const auto segment = Segment::parse(bytes);
+	/* What can't be kept for the standby TCP mustn't get either. */
+	if (!segment || segment->checksum_state() == ChecksumState::wrong)
+		return hands_.drop(id);
+	if (segment->has(tcp_syn) || segment->has(tcp_rst))
+		return hands_.accept(id);
+	const Flow flow = segment->flow_to_local();
+	auto it = streams_.find(flow);
+	if (it == streams_.end()) {
+		if (!left_over_)
+			return hands_.accept(id);
+		it = streams_.try_emplace(flow).first;
+	}
+	Stream &s = it->second;
+	if (s.fate == Fate::passes)
+		return hands_.accept(id);
+	if (s.fate == Fate::refused)
+		return hands_.drop(id);
+	if (s.sid == 0)
+		return keep(s, id, segment->bytes());
+	ship(s, id, *segment);
+}
+
+void
+InputCommit::keep(Stream &s, uint32_t id, Bytes packet)
+{
+	if (kept_bytes_ + packet.size() > max_kept)
+		return hands_.drop(id);
+	kept_bytes_ += packet.size();
+	s.kept.push_back({id, Buffer(packet)});
+}
+
+bool
+InputCommit::committed(uint64_t n)
+{
+	if (n < committed_ || n - committed_ > shipped_.size())
+		return false;
+	/* One verdict for all, if nothing with an older id is left. */
+	const bool at_once = kept_bytes_ == 0 && committed_ >= mixed_to_;
+	std::optional<uint32_t> last;
+	for (; committed_ < n; committed_++) {
+		const Shipped &p = shipped_.front();
+		if (!p.passed && at_once)
+			last = p.id;
+		else if (!p.passed)
+			hands_.accept(p.id);
+		shipped_.pop_front();
+	}
+	if (last)
+		hands_.accept_up_to(*last);
+	return true;
+}
+
+void
+InputCommit::link_down()
+{
+	for (const Shipped &p : shipped_)
+		if (!p.passed)
+			hands_.drop(p.id);
+	shipped_.clear();
+	committed_ = mixed_to_ = 0;
+	for (auto &[flow, s] : streams_)
+		s.sid = 0;
+}
+
+void
+InputCommit::forget_left_over()
+{
+	left_over_ = false;
+	for (auto it = streams_.begin(); it != streams_.end();) {
+		if (it->second.fate == Fate::left_over)
+			settle(it->first, it->second, hands_.accept);
+		if (it->second.fate == Fate::left_over ||
+		    it->second.fate == Fate::passes)
+			it = streams_.erase(it);
+		else
+			++it;
+	}
+}
+
+std::vector<Flow>
+InputCommit::covered() const
+{
+	std::vector<Flow> all;
+	for (const auto &[flow, s] : streams_)
+		if (s.fate == Fate::covered || s.fate == Fate::refused)
+			all.push_back(flow);
+	return all;
+}
+
+} // namespace jeebs

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: ISC
+// Input commit, the decisions of it: what happens to each packet that waits in
+// the kernel's queue for its stream's standby (invariant I2).
+//
+//   packet -> shipped --committed--> accepted
+//     |  ^       | link lost
+//     |  | opened+------------------> dropped: its peer's TCP sends it again
+//     +-> kept, while nobody can be asked
+//
+// No I/O; owner: InputGate; single-threaded.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <unordered_map>
+#include <vector>
+
+#include "buffer.hh"
+#include "flow.hh"
+#include "frame.hh"
+#include "segment.hh"
+
+namespace jeebs {
+
+class InputCommit {
+public:
+	/** What to do; id is the queue's number of a packet. */
+	struct Hands {
+		std::function<void(uint32_t id)> accept, drop;
+		/** Accepts it and all before it that have no verdict yet. */
+		std::function<void(uint32_t id)> accept_up_to;
+		/** The standby gets it, after all that was shipped before. */
+		std::function<void(const InputFrame &)> ship;
+	};
+	/**
+	 * A stream is held so far ahead of what TCP is known to have: more than
+	 * the largest window that Linux offers by itself (tcp_rmem). What lies
+	 * beyond is dropped, and sent again when there is room.
+	 */
+	static constexpr uint64_t reach = 16U << 20;
+	/** Copies of packets of streams that have no standby, bytes. */
+	static constexpr size_t max_kept = 16U << 20;
+
+	/** left_over: flows of a process before this one wait as well. */
+	InputCommit(Hands, bool left_over);
+
+	/** Packets of the flow wait from here on, if they don't already. */
+	void cover(const Flow &);
+	/**
+	 * The standby knows the stream as sid, by a frame before this call.
+	 * rcv_base: sequence number of its offset 0; had: TCP has all that is
+	 * before this offset.
+	 */
+	void open(const Flow &, uint64_t sid, uint32_t rcv_base, uint64_t had);
+	void had(const Flow &, uint64_t offset);
+	/** They pass from here on: those that wait, too. */
+	void uncover(const Flow &);
+	/** None of them passes, ever: another host owns the stream. */
+	void refuse(const Flow &);
+
+	/**
+	 * A packet from the queue: an IP packet with payload, or a FIN.
+	 */
+	void packet(uint32_t id, Bytes ip_packet);
+	/** The standby holds the first n that were shipped since link_down(). */
+	[[nodiscard]] bool committed(uint64_t n);
+	/** What was shipped is in doubt; streams need an open() again. */
+	void link_down();
+	/** Nothing is left over: whatever isn't covered passes. */
+	void forget_left_over();
+
+	/** How many were shipped since link_down(). */
+	[[nodiscard]] uint64_t shipped() const
+	{
+		return committed_ + shipped_.size();
+	}
+	[[nodiscard]] std::vector<Flow> covered() const;
+	[[nodiscard]] size_t waiting() const { return shipped_.size(); }
+	[[nodiscard]] size_t kept_bytes() const { return kept_bytes_; }
+
+private:
+	struct Kept {
+		uint32_t id;
+		Buffer packet;
+	};
+	struct Stream {
+		enum class Fate { left_over, covered, passes, refused };
+		Fate fate = Fate::left_over;
+		uint64_t sid = 0;	/* 0: not open */
+		uint32_t rcv_base = 0;
+		uint64_t had = 0;
+		std::vector<Kept> kept;
+	};
+	struct Shipped {
+		uint32_t id;
+		Flow flow;
+		bool passed;		/* it has a verdict already */
+	};
+	using Fate = Stream::Fate;
+	void keep(Stream &, uint32_t id, Bytes);
+	void ship(Stream &, uint32_t id, const Segment &);
+	void settle(const Flow &, Stream &,
+	    const std::function<void(uint32_t)> &verdict);
+
+	Hands hands_;
+	bool left_over_;
+	std::unordered_map<Flow, Stream> streams_;
+	std::deque<Shipped> shipped_;	/* the first has the number: */
+	uint64_t committed_ = 0;
+	/* Before this number not all came in the order of their ids. */
+	uint64_t mixed_to_ = 0;
+	size_t kept_bytes_ = 0;
+};
+
+} // namespace jeebs

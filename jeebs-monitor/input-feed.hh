@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: ISC
+// What a client sent to a dead host, on its way into the restored socket: as much
+// as the window takes, again if it got lost, until TCP has all of it. The client
+// can't send again what the dead host had acknowledged.
+// Pure, single-threaded. Offsets are those of the client's stream.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "buffer.hh"
+#include "clock.hh"
+
+namespace jeebs {
+
+struct InputPiece {
+	uint64_t begin = 0, end = 0;	// a FIN counts as one
+	Buffer packet;			// IP packet
+};
+
+class InputFeed {
+public:
+	// What was given and not taken is given again after this long.
+	static constexpr std::chrono::milliseconds again_after{20};
+
+	// pieces: by their begin; what is missing between them is for the
+	// client to send.
+	explicit InputFeed(std::deque<InputPiece> pieces);
+
+	// The socket has all before `has` and room for `window` bytes more: the
+	// packets to give it now, valid until the next call.
+	std::vector<Bytes> due(uint64_t has, uint64_t window, Time now);
+	// Nothing is left to give.
+	bool done() const { return pieces_.empty(); }
+	// The stream's offset behind the last byte that is here.
+	uint64_t end() const { return end_; }
+
+private:
+	std::deque<InputPiece> pieces_;
+	uint64_t end_ = 0;
+	uint64_t has_ = 0, given_ = 0, ever_ = 0;
+	Time moved_{};
+};
+
+} // namespace jeebs

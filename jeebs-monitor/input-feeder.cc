@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: ISC
+#include "input-feeder.hh"
+
+#include <algorithm>
+
+#include "log.hh"
+#include "tcp-info.hh"
+#include "tcp-progress.hh"
+
+namespace jeebs {
+
+namespace {
+
+constexpr std::chrono::milliseconds period(2);
+// At one time: a restored socket's buffer has yet to grow.
+constexpr uint32_t portion = 65536;
+
+} // namespace
+
+InputFeeder::InputFeeder(boost::asio::io_context &io, Injector &injector)
+    : injector_(injector), timer_(io)
+{
+}
+
+void
+InputFeeder::add(const Flow &flow, UniqueFd tcp, uint64_t in_off, Seq32 ack,
+    InputFeed feed)
+{
+	forget(flow);
+	Fed f{flow, std::move(tcp), in_off, ack, std::move(feed)};
+	if (over(f, BootClock::now()))
+		return;
+	all_.push_back(std::move(f));
+	if (!waiting_)
+		look_later();
+}
+
+// True when nothing is left to do for it.
+bool
+InputFeeder::over(Fed &f, Time now)
+{
+	auto moved = tcp_progress(f.tcp.get());
+	auto window = receive_window(f.tcp.get());
+
+	if (!moved || !window)
+		return true;
+	for (Bytes packet : f.feed.due(f.in_off + moved->received,
+	    std::min(*window, portion), now))
+		if (auto ok = injector_.inject(packet, f.ack, f.ack); !ok)
+			log::warning("session from {}: injecting: {}",
+			    f.flow.remote_name(), ok.error().what);
+	return f.feed.done();
+}
+
+void
+InputFeeder::look_later()
+{
+	waiting_ = !all_.empty();
+	if (!waiting_)
+		return;
+	timer_.expires_after(period);
+	timer_.async_wait([this](boost::system::error_code ec) {
+		if (ec)
+			return;
+		Time now = BootClock::now();
+		std::erase_if(all_, [this, now](Fed &f) {
+			return over(f, now);
+		});
+		look_later();
+	});
+}
+
+uint64_t
+InputFeeder::delivered(const Flow &flow) const
+{
+	for (const Fed &f : all_)
+		if (f.flow == flow)
+			return f.feed.end();
+	return 0;
+}
+
+void
+InputFeeder::forget(const Flow &flow)
+{
+	std::erase_if(all_, [&flow](const Fed &f) { return f.flow == flow; });
+}
+
+void
+InputFeeder::clear()
+{
+	all_.clear();
+	timer_.cancel();
+	waiting_ = false;
+}
+
+} // namespace jeebs

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: ISC
+// Feeds adopted sockets what their clients had sent to the dead host (InputFeed),
+// through the Injector.
+// Owner: Adoptions; event loop's thread only.
+#pragma once
+
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "flow.hh"
+#include "inject.hh"
+#include "input-feed.hh"
+#include "seq32.hh"
+#include "unique_fd.hh"
+
+namespace jeebs {
+
+class InputFeeder {
+public:
+	InputFeeder(boost::asio::io_context &, Injector &);
+
+	// tcp: a copy of the session's descriptor, out of repair mode; in_off:
+	// where its socket was restored; ack: a number that it has sent up to.
+	// Gives what fits at once.
+	void add(const Flow &, UniqueFd tcp, uint64_t in_off, Seq32 ack,
+	    InputFeed);
+	// Offset that the session's socket will have come to; 0 if nothing of it
+	// is left here.
+	uint64_t delivered(const Flow &) const;
+	// It ended.
+	void forget(const Flow &);
+	void clear();
+
+private:
+	struct Fed {
+		Flow flow;
+		UniqueFd tcp;
+		uint64_t in_off;
+		Seq32 ack;
+		InputFeed feed;
+	};
+	bool over(Fed &, Time now);
+	void look_later();
+
+	Injector &injector_;
+	boost::asio::steady_timer timer_;
+	std::vector<Fed> all_;
+	bool waiting_ = false;
+};
+
+} // namespace jeebs

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: ISC
+#include "input-gate.hh"
+
+#include <unordered_map>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "frame.hh"
+#include "input-commit.hh"
+#include "jeebs-testing.h"
+#include "log.hh"
+#include "packet-queue.hh"
+#include "queue-rules.hh"
+#include "rcu-fence.hh"
+
+namespace jeebs {
+
+namespace {
+
+// In the kernel; beyond it packets are dropped, and sent again.
+constexpr uint32_t queue_length = 65536;
+// Packets in one send to the link.
+constexpr size_t batch_bytes = 256U << 10;
+
+} // namespace
+
+struct InputGate::Impl {
+	Impl(boost::asio::io_context &io, FrameSink &s, uint16_t number)
+	    : io(io), sink(s), rules(gate_spec(number)),
+	      queue(io, number, [this](uint32_t id, Bytes packet) {
+		commit.packet(id, packet);
+		if (sink.congested())
+			queue.pause(true);
+	      }, [this] { flush(); }),
+	      commit({
+		.accept = [this](uint32_t id) { queue.accept(id); },
+		.drop = [this](uint32_t id) { queue.drop(id); },
+		.accept_up_to = [this](uint32_t id) {
+			queue.accept_up_to(id);
+		},
+		.ship = [this](const InputFrame &f) { ship(f); },
+	      }, true),
+	      fence(io), forget(io) {}
+
+	void ship(const InputFrame &);
+	void flush();
+	void forget_left_over();
+	void change(const Flow &, bool add);
+	void change_rules();
+
+	boost::asio::io_context &io;
+	FrameSink &sink;
+	QueueRules rules;
+	PacketQueue queue;
+	InputCommit commit;
+	RcuFence fence;
+	boost::asio::steady_timer forget;
+	Buffer batch;
+	// Rules to be changed, those of all sessions in one go.
+	std::unordered_map<Flow, bool> changes;	// to be added, else removed
+	struct Waiting {
+		Flow flow;
+		uint64_t cover;
+		Settled settled;
+	};
+	std::vector<Waiting> waiting;	// for those changes
+	bool posted = false;
+	std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+	// Which cover() of a flow a settled one belongs to.
+	std::unordered_map<Flow, uint64_t> covers;
+	uint64_t next_cover = 1;
+	uint64_t shipped = 0;
+	bool left_over = false;	// there may be flows of an earlier jeebsd
+};
+
+void
+InputGate::Impl::ship(const InputFrame &f)
+{
+	if (batch.empty())
+		batch = sink.buffer();
+	put_input(batch, f);
+	shipped++;
+	if (jeebs_testing("input-ignored"))
+		(void)commit.committed(commit.shipped());
+	if (batch.size() >= batch_bytes)
+		flush();
+}
+
+void
+InputGate::Impl::flush()
+{
+	if (!batch.empty())
+		(void)sink.send(std::exchange(batch, {}));
+}
+
+void
+InputGate::Impl::forget_left_over()
+{
+	const auto flows = commit.covered();
+	if (auto r = rules.replace(flows); !r)
+		log::error("input: {}", r.error().what);
+	commit.forget_left_over();
+	left_over = false;
+}
+
+void
+InputGate::Impl::change(const Flow &flow, bool add)
+{
+	changes[flow] = add;
+	if (std::exchange(posted, true))
+		return;
+	boost::asio::post(io, [this, a = std::weak_ptr<bool>(alive)] {
+		if (!a.expired())
+			change_rules();
+	});
+}
+
+void
+InputGate::Impl::change_rules()
+{
+	std::vector<Flow> add, remove;
+	for (const auto &[flow, is_add] : std::exchange(changes, {}))
+		(is_add ? add : remove).push_back(flow);
+	posted = false;
+	if (auto r = rules.change(remove, false); !r)
+		log::error("input: {} connections stay in the queue: {}",
+		    remove.size(), r.error().what);
+	const auto done = rules.change(add, true);
+	fence.pass([this, done, all = std::exchange(waiting, {})] {
+		for (const Waiting &w : all) {
+			auto it = covers.find(w.flow);
+			if (w.settled && it != covers.end() &&
+			    it->second == w.cover)
+				w.settled(done);
+		}
+	});
+}
+
+InputGate::InputGate(boost::asio::io_context &io, FrameSink &sink,
+    uint16_t queue_number)
+    : impl_(std::make_unique<Impl>(io, sink, queue_number))
+{
+}
+
+InputGate::~InputGate() = default;
+
+Result<void>
+InputGate::install()
+{
+	Impl &i = *impl_;
+	// The reader first: a packet for a queue without one is dropped.
+	auto r = RcuFence::check()
+	    .and_then([&] { return i.queue.open(queue_length, true); })
+	    .and_then([&] { return i.rules.install(true); });
+	if (!r)
+		return r;
+	i.left_over = true;
+	i.forget.expires_after(forget_after);
+	i.forget.async_wait([this](boost::system::error_code ec) {
+		if (!ec)
+			impl_->forget_left_over();
+	});
+	log::debug("input: gate by {}", i.rules.backend());
+	return {};
+}
+
+Result<void>
+InputGate::remove()
+{
+	impl_->forget.cancel();
+	auto r = impl_->rules.remove();
+	for (const Flow &flow : impl_->commit.covered())
+		impl_->commit.uncover(flow);
+	impl_->commit.forget_left_over();
+	impl_->left_over = false;
+	impl_->covers.clear();
+	impl_->changes.clear();
+	impl_->waiting.clear();
+	impl_->queue.close();
+	return r;
+}
+
+void
+InputGate::cover(const Flow &flow, Settled settled)
+{
+	const uint64_t number = impl_->next_cover++;
+	impl_->covers[flow] = number;
+	impl_->commit.cover(flow);
+	impl_->waiting.push_back({flow, number, std::move(settled)});
+	impl_->change(flow, true);
+}
+
+void
+InputGate::open(const Flow &flow, uint64_t sid, uint32_t rcv_base,
+    uint64_t had)
+{
+	impl_->commit.open(flow, sid, rcv_base, had);
+	impl_->flush();
+}
+
+void
+InputGate::had(const Flow &flow, uint64_t offset)
+{
+	impl_->commit.had(flow, offset);
+}
+
+void
+InputGate::uncover(const Flow &flow)
+{
+	if (impl_->covers.erase(flow) == 0 && !impl_->left_over)
+		return;
+	impl_->change(flow, false);
+	impl_->commit.uncover(flow);
+}
+
+void
+InputGate::refuse(const Flow &flow)
+{
+	// Whoever waits for it to be settled waits in vain.
+	impl_->covers[flow] = impl_->next_cover++;
+	impl_->commit.refuse(flow);
+}
+
+Result<void>
+InputGate::committed(uint64_t n)
+{
+	if (!jeebs_testing("input-ignored") && !impl_->commit.committed(n))
+		return fail("INPUT_COMMIT of what was never sent");
+	return {};
+}
+
+void
+InputGate::link_down()
+{
+	impl_->batch.clear();
+	impl_->commit.link_down();
+	impl_->queue.pause(false);
+}
+
+void
+InputGate::drained()
+{
+	impl_->queue.pause(false);
+}
+
+InputGateStats
+InputGate::stats() const
+{
+	return {impl_->shipped, impl_->queue.overruns(),
+	    impl_->commit.waiting(), impl_->commit.kept_bytes()};
+}
+
+} // namespace jeebs

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: ISC
+// Input commit on the primary: client segments of covered streams wait in a
+// netfilter queue right before TCP until the standby holds them (invariant I2).
+// What decides is InputCommit; this is its I/O.
+// Owner: the daemon; event loop's thread only. Needs CAP_NET_ADMIN.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include <boost/asio/io_context.hpp>
+
+#include "flow.hh"
+#include "link.hh"
+#include "result.hh"
+
+namespace jeebs {
+
+struct InputGateStats {
+	uint64_t shipped = 0;	// packets
+	uint64_t overruns = 0;	// netlink buffer overflows: packets lost
+	size_t waiting = 0;	// for the standby
+	size_t kept_bytes = 0;	// of streams that no standby knows
+};
+
+class InputGate {
+public:
+	// Sessions of a jeebsd before this one that haven't come back by then
+	// have ended.
+	static constexpr std::chrono::seconds forget_after{60};
+
+	// sink must outlive the gate.
+	InputGate(boost::asio::io_context &, FrameSink &sink,
+	    uint16_t queue_number);
+	~InputGate();	// leaves the rules: without a reader they drop
+	InputGate(const InputGate &) = delete;
+	InputGate &operator=(const InputGate &) = delete;
+
+	// Rules and queue. Streams that an earlier jeebsd covered stay so.
+	[[nodiscard]] Result<void> install();
+	// Removes the rules; what waits passes. Idempotent, and right also if
+	// an earlier jeebsd installed them and this one doesn't.
+	[[nodiscard]] Result<void> remove();
+
+	// From when settled is called on, what TCP gets of the stream has been
+	// through the gate; or it has an error, and nothing is sure. That comes
+	// only after this returns, and not if the stream is covered anew or
+	// uncovered meanwhile. May be empty.
+	using Settled = std::function<void(Result<void>)>;
+	void cover(const Flow &, Settled);
+	// The frame by which the standby knows the stream as sid has been sent.
+	// rcv_base: sequence number of its offset 0; had: TCP has all that is
+	// before this offset, of which had() tells more.
+	void open(const Flow &, uint64_t sid, uint32_t rcv_base, uint64_t had);
+	void had(const Flow &, uint64_t offset);
+	// No standby matters any more: packets pass.
+	void uncover(const Flow &);
+	// Another host owns the stream: packets never pass.
+	void refuse(const Flow &);
+
+	// INPUT_COMMIT; an error means a broken protocol.
+	[[nodiscard]] Result<void> committed(uint64_t n);
+	void link_down();
+	// The link takes frames again.
+	void drained();
+
+	InputGateStats stats() const;
+
+private:
+	struct Impl;
+	std::unique_ptr<Impl> impl_;
+};
+
+} // namespace jeebs

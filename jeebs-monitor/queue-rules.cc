@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: ISC
+#include "queue-rules.hh"
+
+#include "spawn.hh"
+
+namespace jeebs {
+
+namespace {
+
+/** Upper half of the mark of a packet for the queue whose number is below. */
+constexpr uint32_t mark_prefix = 0x4a650000;
+
+/** As the nft sets have it: the client's end first. */
+std::string
+element(const Flow &flow)
+{
+	return "{ " + flow.remote.to_string() + " . " +
+	    std::to_string(flow.remote_port) + " . " +
+	    flow.local.to_string() + " . " +
+	    std::to_string(flow.local_port) + " }\n";
+}
+
+} // namespace
+
+QueueSpec
+hold_spec(const std::string &interface, uint16_t queue_number)
+{
+	return {.queue_number = queue_number,
+	    .table = "inet jeebs_hold_" + std::to_string(queue_number),
+	    .hook = "prerouting",
+	    /* Ahead of raw (-300), where iptables' rule is, and conntrack. */
+	    .priority = -310, .iptables_table = "raw",
+	    .iptables_chain = "PREROUTING",
+	    .before = "iifname \"" + interface + "\" ",
+	    .behind = {"tcp flags & (syn | ack) != syn"}};
+}
+
+QueueSpec
+gate_spec(uint16_t queue_number)
+{
+	return {.queue_number = queue_number,
+	    .table = "inet jeebs_input", .hook = "input",
+	    /* Behind filter (0), ahead of security (50), the last of iptables. */
+	    .priority = 40, .iptables_table = "security",
+	    .iptables_chain = "INPUT", .before = "",
+	    /* One byte behind the TCP header is enough to be a payload. */
+	    .behind = {"@ih,0,8 >= 0", "tcp flags & fin != 0"}};
+}
+
+QueueRules::QueueRules(QueueSpec spec) : spec_(std::move(spec)) {}
+
+std::string
+QueueRules::rules(const std::string &statement, bool keep) const
+{
+	const std::string &table = spec_.table;
+	const std::string chain = table + " " + spec_.hook;
+	const std::string rule = "add rule " + chain + " " + spec_.before;
+	std::string all;
+	for (const std::string &match : spec_.behind)
+		all += rule + "ip saddr . tcp sport . ip daddr . tcp dport "
+		    "@held4 " + match + " " + statement + "\n" +
+		    rule + "ip6 saddr . tcp sport . ip6 daddr . tcp dport "
+		    "@held6 " + match + " " + statement + "\n";
+	return "add table " + table + "\n" +
+	    (keep ? "" : "delete table " + table + "\n"
+	    "add table " + table + "\n") +
+	    "add set " + table + " held4 { type ipv4_addr . inet_service . "
+	    "ipv4_addr . inet_service; }\n"
+	    "add set " + table + " held6 { type ipv6_addr . inet_service . "
+	    "ipv6_addr . inet_service; }\n"
+	    "add chain " + chain + " { type filter hook " + spec_.hook +
+	    " priority " + std::to_string(spec_.priority) +
+	    "; policy accept; }\n"
+	    "flush chain " + chain + "\n" + all;
+}
+
+std::string
+QueueRules::elements(std::span<const Flow> flows, bool add) const
+{
+	std::string text;
+	for (const Flow &flow : flows) {
+		const std::string set = spec_.table + " held" +
+		    (flow.local.is_v6() ? "6 " : "4 ");
+		/* Deleting what isn't there is an error: add it first. */
+		text += "add element " + set + element(flow);
+		if (!add)
+			text += "delete element " + set + element(flow);
+	}
+	return text;
+}
+
+Result<int>
+QueueRules::iptables(const char *program, const char *verb) const
+{
+	const std::string queue = std::to_string(spec_.queue_number);
+	const std::string mark =
+	    std::to_string(mark_prefix | spec_.queue_number);
+	return run_program({program, "-w", "-t", spec_.iptables_table, verb,
+	    spec_.iptables_chain, "-m", "mark", "--mark", mark, "-j",
+	    "NFQUEUE", "--queue-num", queue}, verb[1] != 'A');
+}
+
+Result<void>
+QueueRules::add_iptables_rule(const char *program)
+{
+	auto status = iptables(program, "-C");
+	if (status && *status != 0)
+		status = iptables(program, "-A");
+	if (!status)
+		return tl::unexpected(status.error());
+	if (*status != 0)
+		return fail(std::string(program) + " cannot add an NFQUEUE rule"
+		    " (exit status " + std::to_string(*status) + ")");
+	return {};
+}
+
+/**
+ * nft's queue statement; else nft marks the packet, and one static rule of
+ * iptables sends what is marked to the queue.
+ */
+Result<void>
+QueueRules::install(bool keep)
+{
+	if (nft_.run(rules("queue num " +
+	    std::to_string(spec_.queue_number), keep))) {
+		backend_ = "nft";
+		return {};
+	}
+	backend_ = "iptables";
+	return add_iptables_rule("iptables")
+	    .and_then([&] { return add_iptables_rule("ip6tables"); })
+	    .and_then([&] {
+		return nft_.run(rules("meta mark set " +
+		    std::to_string(mark_prefix | spec_.queue_number), keep)); });
+}
+
+Result<void>
+QueueRules::remove()
+{
+	auto result = nft_.run("add table " + spec_.table + "\n"
+	    "delete table " + spec_.table + "\n");
+	if (backend_ != "nft") {
+		for (const char *program : {"iptables", "ip6tables"}) {
+			auto status = iptables(program, "-D");
+			if (!status && result)
+				result = tl::unexpected(status.error());
+		}
+	}
+	backend_.clear();
+	return result;
+}
+
+Result<void>
+QueueRules::change(std::span<const Flow> flows, bool add)
+{
+	if (flows.empty())
+		return {};
+	return nft_.run(elements(flows, add));
+}
+
+Result<void>
+QueueRules::replace(std::span<const Flow> flows)
+{
+	return nft_.run("flush set " + spec_.table + " held4\n"
+	    "flush set " + spec_.table + " held6\n" + elements(flows, true));
+}
+
+} // namespace jeebs

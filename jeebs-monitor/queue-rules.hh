@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: ISC
+// The packet filter's part of holding packets: those of certain 4-tuples go to
+// a netfilter queue. Picked in the kernel by an nft set; with nothing in it they
+// cost a lookup.
+// One thread. Needs CAP_NET_ADMIN; fork/exec of iptables in install() and
+// remove() where the kernel lacks nft's queue statement.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "flow.hh"
+#include "nft.hh"
+#include "result.hh"
+
+namespace jeebs {
+
+/** Which packets, and where in the kernel they are taken. */
+struct QueueSpec {
+	uint16_t queue_number;
+	std::string table;	/* of family inet, ours alone */
+	std::string hook;	/* nft's hook */
+	/* Of the nft chain, and of iptables' rule, which must come later. */
+	int priority;
+	std::string iptables_table, iptables_chain;
+	/* nft matches ahead of that of the 4-tuple; behind it, any of these. */
+	std::string before;
+	std::vector<std::string> behind;
+};
+
+/**
+ * For sockets that aren't there yet: ahead of conntrack, whatever comes in by
+ * the interface but SYNs.
+ */
+[[nodiscard]] QueueSpec hold_spec(const std::string &interface,
+    uint16_t queue_number);
+
+/**
+ * For live sockets: right before TCP, fragments put together and other filters
+ * passed, payload and FINs only.
+ */
+[[nodiscard]] QueueSpec gate_spec(uint16_t queue_number);
+
+class QueueRules {
+public:
+	explicit QueueRules(QueueSpec);
+
+	/**
+	 * Rules with nothing that goes to the queue yet. An earlier run's are
+	 * replaced; with keep the 4-tuples that it had go on to the queue.
+	 */
+	[[nodiscard]] Result<void> install(bool keep = false);
+	/** Removes every rule. Idempotent. */
+	[[nodiscard]] Result<void> remove();
+	/** Whether packets of these flows go to the queue. */
+	[[nodiscard]] Result<void> change(std::span<const Flow>, bool add);
+	/** In one transaction: these flows and no others. */
+	[[nodiscard]] Result<void> replace(std::span<const Flow>);
+	/** "nft" or "iptables": which way the rules went in. */
+	[[nodiscard]] const std::string &backend() const { return backend_; }
+
+private:
+	[[nodiscard]] std::string rules(const std::string &statement,
+	    bool keep) const;
+	[[nodiscard]] std::string elements(std::span<const Flow>,
+	    bool add) const;
+	[[nodiscard]] Result<int> iptables(const char *program,
+	    const char *verb) const;
+	[[nodiscard]] Result<void> add_iptables_rule(const char *program);
+
+	QueueSpec spec_;
+	std::string backend_;
+	Nft nft_;
+};
+
+} // namespace jeebs

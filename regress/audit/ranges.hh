@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: ISC
+// A set of stream offsets, as disjoint ranges. A value; pure.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <map>
+
+namespace jeebs::audit {
+
+class Ranges {
+public:
+	void add(uint64_t begin, uint64_t end)
+	{
+		auto it = ranges_.upper_bound(begin);
+		if (it != ranges_.begin() && std::prev(it)->second >= begin)
+			--it;
+		while (it != ranges_.end() && it->first <= end) {
+			begin = std::min(begin, it->first);
+			end = std::max(end, it->second);
+			it = ranges_.erase(it);
+		}
+		ranges_.emplace(begin, end);
+	}
+
+	// All offsets from `from` to here are in it.
+	uint64_t contiguous(uint64_t from) const
+	{
+		auto it = ranges_.upper_bound(from);
+		return it == ranges_.begin() ? from :
+		    std::max(from, std::prev(it)->second);
+	}
+
+	void clear() { ranges_.clear(); }
+
+private:
+	std::map<uint64_t, uint64_t> ranges_;	// begin to end
+};
+
+} // namespace jeebs::audit

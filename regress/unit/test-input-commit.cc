@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: ISC
+#include <boost/test/unit_test.hpp>
+
+#include <fmt/format.h>
+
+#include "input-commit.hh"
+
+using namespace jeebs;
+
+namespace {
+
+struct Gate {
+	std::vector<std::string> did;
+	InputCommit commit;
+
+	explicit Gate(bool left_over = false)
+	    : commit({
+		.accept = [this](uint32_t id) { say("accept", id); },
+		.drop = [this](uint32_t id) { say("drop", id); },
+		.accept_up_to = [this](uint32_t id) { say("up to", id); },
+		.ship = [this](const InputFrame &f) {
+			did.push_back(fmt::format("ship {} at {}", f.sid,
+			    f.offset));
+		},
+	    }, left_over)
+	{
+	}
+	void say(const char *what, uint32_t id)
+	{
+		did.push_back(fmt::format("{} {}", what, id));
+	}
+	// What was done since the last call.
+	std::string news()
+	{
+		auto all = fmt::format("{}", fmt::join(did, ", "));
+		did.clear();
+		return all;
+	}
+};
+
+constexpr uint32_t rcv_base = 0xffffff00;
+
+Flow
+flow(uint16_t port = 5000)
+{
+	return {IpAddr::parse("10.0.0.100").value(),
+	    IpAddr::parse("10.0.0.9").value(), 22, port};
+}
+
+std::vector<uint8_t>
+packet(int64_t offset, size_t len, uint16_t port = 5000,
+    uint8_t flags = tcp_ack)
+{
+	std::vector<uint8_t> payload(len, 'x');
+	SegmentFields f;
+	f.source = flow(port).remote;
+	f.destination = flow(port).local;
+	f.source_port = port;
+	f.destination_port = 22;
+	f.seq = Seq32(rcv_base + static_cast<uint32_t>(offset));
+	f.flags = flags;
+	f.payload = payload;
+	return build_segment(f);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(input_commit)
+
+BOOST_AUTO_TEST_CASE(a_packet_waits_for_the_standby)
+{
+	Gate g;
+	g.commit.cover(flow());
+	g.commit.open(flow(), 7, rcv_base, 100);
+	g.commit.packet(1, packet(100, 10));
+	g.commit.packet(2, packet(110, 10));
+	g.commit.packet(3, packet(120, 0, 5000, tcp_ack | tcp_fin));
+	BOOST_TEST(g.news() == "ship 7 at 100, ship 7 at 110, ship 7 at 120");
+	BOOST_TEST(g.commit.committed(2));
+	BOOST_TEST(g.news() == "up to 2");
+	BOOST_TEST(g.commit.committed(2));
+	BOOST_TEST(g.news() == "");
+	BOOST_TEST(g.commit.committed(3));
+	BOOST_TEST(g.news() == "up to 3");
+}
+
+BOOST_AUTO_TEST_CASE(a_commit_of_what_was_never_sent)
+{
+	Gate g;
+	BOOST_TEST(!g.commit.committed(1));
+	g.commit.cover(flow());
+	g.commit.open(flow(), 7, rcv_base, 0);
+	g.commit.packet(1, packet(0, 10));
+	BOOST_TEST(!g.commit.committed(2));
+	BOOST_TEST(g.commit.committed(1));
+	BOOST_TEST(!g.commit.committed(0));
+}
+
+BOOST_AUTO_TEST_CASE(what_tcp_has_needs_no_standby)
+{
+	Gate g;
+	g.commit.cover(flow());
+	g.commit.open(flow(), 7, rcv_base, 100);
+	g.commit.packet(1, packet(80, 20));
+	BOOST_TEST(g.news() == "accept 1");
+	g.commit.packet(2, packet(80, 21));
+	BOOST_TEST(g.news() == "ship 7 at 80");
+	g.commit.had(flow(), 200);
+	g.commit.had(flow(), 150);	// never back
+	g.commit.packet(3, packet(150, 50));
+	BOOST_TEST(g.news() == "accept 3");
+}
+
+BOOST_AUTO_TEST_CASE(what_lies_far_ahead_is_for_later)
+{
+	Gate g;
+	g.commit.cover(flow());
+	g.commit.open(flow(), 7, rcv_base, 0);
+	auto far = static_cast<int64_t>(InputCommit::reach);
+	g.commit.packet(1, packet(far - 10, 10));
+	BOOST_TEST(g.news() == fmt::format("ship 7 at {}", far - 10));
+	g.commit.packet(2, packet(far - 9, 10));
+	BOOST_TEST(g.news() == "drop 2");
+	g.commit.packet(3, packet(-5, 10));	// before the beginning
+	BOOST_TEST(g.news() == "drop 3");
+}
+
+BOOST_AUTO_TEST_CASE(offsets_across_the_wrap)
+{
+	Gate g;
+	const uint64_t at = (uint64_t{3} << 32) + 50;
+	g.commit.cover(flow());
+	g.commit.open(flow(), 7, rcv_base, at);
+	g.commit.packet(1, packet(static_cast<int64_t>(at), 10));
+	BOOST_TEST(g.news() == fmt::format("ship 7 at {}", at));
+}
+
+BOOST_AUTO_TEST_CASE(damaged_and_other_packets)
+{
+	Gate g;
+	g.commit.cover(flow());
+	g.commit.open(flow(), 7, rcv_base, 0);
+	auto bad = packet(0, 10);
+	bad.back() ^= 1;
+	g.commit.packet(1, bad);
+	g.commit.packet(2, std::vector<uint8_t>{0x45, 0});
+	g.commit.packet(3, packet(0, 10, 5000, tcp_syn));
+	g.commit.packet(4, packet(0, 10, 5000, tcp_ack | tcp_rst));
+	g.commit.packet(5, packet(0, 10, 5999));	// not covered
+	BOOST_TEST(g.news() == "drop 1, drop 2, accept 3, accept 4, accept 5");
+}
+
+BOOST_AUTO_TEST_CASE(without_a_standby_it_is_kept)
+{
+	Gate g;
+	g.commit.cover(flow());
+	g.commit.packet(1, packet(0, 10));
+	g.commit.packet(2, packet(10, 10));
+	BOOST_TEST(g.news() == "");
+	BOOST_TEST(g.commit.kept_bytes() > 0U);
+	g.commit.open(flow(), 9, rcv_base, 0);
+	BOOST_TEST(g.news() == "ship 9 at 0, ship 9 at 10");
+	BOOST_TEST(g.commit.kept_bytes() == 0U);
+	// Not "up to": others may have older numbers.
+	BOOST_TEST(g.commit.committed(2));
+	BOOST_TEST(g.news() == "accept 1, accept 2");
+	g.commit.packet(3, packet(20, 10));
+	BOOST_TEST(g.commit.committed(3));
+	BOOST_TEST(g.news() == "ship 9 at 20, up to 3");
+}
+
+BOOST_AUTO_TEST_CASE(one_verdict_never_lets_anothers_packet_pass)
+{
+	Gate g;
+	for (uint16_t port : {1, 2}) {
+		g.commit.cover(flow(port));
+	}
+	g.commit.open(flow(2), 2, rcv_base, 0);
+	g.commit.packet(1, packet(0, 10, 1));		// kept
+	g.commit.packet(2, packet(0, 10, 2));
+	BOOST_TEST(g.commit.committed(1));
+	BOOST_TEST(g.news() == "ship 2 at 0, accept 2");
+	g.commit.packet(3, packet(10, 10, 2));
+	g.commit.open(flow(1), 1, rcv_base, 0);
+	BOOST_TEST(g.news() == "ship 2 at 10, ship 1 at 0");
+	BOOST_TEST(g.commit.committed(2));
+	BOOST_TEST(g.news() == "accept 3");
+	BOOST_TEST(g.commit.committed(3));
+	BOOST_TEST(g.news() == "accept 1");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_kept_is_bounded)
+{
+	Gate g;
+	g.commit.cover(flow());
+	uint32_t id = 0;
+	for (size_t n = 0; n <= InputCommit::max_kept; n += 60000)
+		g.commit.packet(++id, packet(static_cast<int64_t>(n), 60000));
+	BOOST_TEST(g.news() == fmt::format("drop {}", id));
+	BOOST_TEST(g.commit.kept_bytes() <= InputCommit::max_kept);
+}
+
+BOOST_AUTO_TEST_CASE(the_link_is_lost)
+{
+	Gate g;
+	g.commit.cover(flow());
+	g.commit.open(flow(), 7, rcv_base, 0);
+	g.commit.packet(1, packet(0, 10));
+	g.commit.link_down();
+	BOOST_TEST(g.news() == "ship 7 at 0, drop 1");
+	g.commit.packet(2, packet(0, 10));
+	BOOST_TEST(g.news() == "");
+	g.commit.open(flow(), 8, rcv_base, 0);
+	BOOST_TEST(g.commit.committed(1));
+	BOOST_TEST(g.news() == "ship 8 at 0, accept 2");
+}
+
+BOOST_AUTO_TEST_CASE(going_on_alone)
+{
+	Gate g;
+	g.commit.cover(flow());
+	g.commit.open(flow(), 7, rcv_base, 0);
+	g.commit.packet(1, packet(0, 10));
+	g.commit.uncover(flow());
+	BOOST_TEST(g.news() == "ship 7 at 0, accept 1");
+	// It was in the queue's socket when the rule went.
+	g.commit.packet(2, packet(10, 10));
+	BOOST_TEST(g.news() == "accept 2");
+	BOOST_TEST(g.commit.committed(1));
+	BOOST_TEST(g.news() == "");
+}
+
+BOOST_AUTO_TEST_CASE(another_host_has_it)
+{
+	Gate g;
+	g.commit.cover(flow());
+	g.commit.open(flow(), 7, rcv_base, 0);
+	g.commit.packet(1, packet(0, 10));
+	g.commit.refuse(flow());
+	g.commit.packet(2, packet(10, 10));
+	BOOST_TEST(g.news() == "ship 7 at 0, drop 1, drop 2");
+}
+
+BOOST_AUTO_TEST_CASE(sessions_of_a_jeebsd_before_this_one)
+{
+	Gate g(true);
+	g.commit.packet(1, packet(0, 10, 1));
+	g.commit.packet(2, packet(0, 10, 2));
+	BOOST_TEST(g.news() == "");
+	g.commit.cover(flow(1));
+	g.commit.open(flow(1), 1, rcv_base, 0);
+	g.commit.uncover(flow(3));
+	g.commit.packet(3, packet(0, 10, 3));
+	g.commit.cover(flow(4));
+	g.commit.uncover(flow(4));
+	g.commit.packet(4, packet(0, 10, 4));
+	BOOST_TEST(g.news() == "ship 1 at 0, accept 4");
+	g.commit.forget_left_over();
+	BOOST_TEST((g.commit.covered() == std::vector<Flow>{flow(1)}));
+	auto passed = g.news();
+	BOOST_TEST((passed == "accept 2, accept 3" ||
+	    passed == "accept 3, accept 2"));
+	g.commit.packet(5, packet(0, 10, 2));
+	BOOST_TEST(g.news() == "accept 5");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
