@@ -278,17 +278,6 @@ revive_channel(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
 	return jeebs_channel_revived(ssh, id);
 }
 
-/* With what an operator can do about it. */
-static const char *
-kex_reason(int r)
-{
-	if (r == SSH_ERR_FEATURE_UNSUPPORTED)
-		return "only the host that failed knew its secret (to avoid "
-		    "this, take diffie-hellman-group-exchange out of "
-		    "KexAlgorithms)";
-	return ssh_err(r);
-}
-
 /* Bytes that the client may not have go first. */
 static void
 import_transport(struct ssh *ssh)
@@ -312,7 +301,7 @@ import_transport(struct ssh *ssh)
 		jeebs_job_fail("counters: %s", ssh_err(r));
 	if ((b = jeebs_state_get(rv.state, JEEBS_TAG_KEX, 0)) != NULL &&
 	    (r = jeebs_packet_set_kex(ssh, b)) != 0)
-		jeebs_job_fail("key exchange under way: %s", kex_reason(r));
+		jeebs_job_fail("key exchange under way: %s", ssh_err(r));
 	if ((b = jeebs_state_get(rv.state, JEEBS_TAG_CONNECTION, 0)) == NULL)
 		jeebs_job_fail("records: no connection");
 	if ((r = jeebs_connection_import(b)) != 0)

@@ -82,6 +82,9 @@ int	jeebs_packet_compressed(struct ssh *);
 int	jeebs_packet_exportable(struct ssh *);
 /* kex.c */
 void	jeebs_kex_expect_newkeys(struct ssh *);
+/* kexgexs.c */
+int	jeebs_kexgex_export(struct ssh *, struct sshbuf *);
+int	jeebs_kexgex_import(struct ssh *, struct sshbuf *);
 /* channels.c */
 int	jeebs_channels_export(struct ssh *, struct jeebs_state *);
 int	jeebs_channel_import(struct ssh *, uint32_t id, struct sshbuf *);

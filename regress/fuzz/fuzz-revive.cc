@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: ISC
 // Any bytes as the objects of a record that packet.c and channels.c read in
-// the user's process: a channel, the counters, a key exchange under way. Each
-// is taken or refused; none ends the process.
-// fuzzes: jeebs-packet.inc jeebs-channels.inc jeebs-kex.inc
+// the user's process: a channel, the counters, a key exchange under way, the
+// part of a group exchange. Each is taken or refused; none ends the process.
+// fuzzes: jeebs-packet.inc jeebs-channels.inc jeebs-kex.inc jeebs-kexgexs.inc
 #include "no-leak-check.hh"
 #include "sealed-input.hh"
 
@@ -53,6 +53,22 @@ ssh *session()
 	return s;
 }
 
+// What was taken is what would be said of it.
+void group_exchange(ssh *s, sshbuf *in)
+{
+	sshbuf *before = sshbuf_fromb(in), *after = sshbuf_new();
+	must(before != nullptr && after != nullptr);
+	s->kex->kex_type = KEX_DH_GEX_SHA256;
+	if (jeebs_kexgex_import(s, in) == 0) {
+		must(jeebs_kexgex_export(s, after) == 0);
+		must(sshbuf_len(after) + sshbuf_len(in) == sshbuf_len(before));
+		must(memcmp(sshbuf_ptr(before), sshbuf_ptr(after),
+		    sshbuf_len(after)) == 0);
+	}
+	sshbuf_free(before);
+	sshbuf_free(after);
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -63,7 +79,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	ssh *s = session();
 	sshbuf *in = sshbuf_from(data + 2, len - 2);
 	must(in != nullptr);
-	switch (data[0] % 3) {
+	switch (data[0] % 4) {
 	case 0:
 		if (jeebs_channel_import(s, data[1], in) == 0)
 			must(sshbuf_len(in) == 0);
@@ -75,6 +91,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		break;
 	case 2:
 		(void)jeebs_packet_set_kex(s, in);
+		break;
+	case 3:
+		group_exchange(s, in);
 		break;
 	}
 	sshbuf_free(in);
