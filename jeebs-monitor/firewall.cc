@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: ISC
 #include "firewall.hh"
 
+#include <set>
+
 #include "jeebs-testing.h"
 #include "nft.hh"
 #include "rtnl.hh"
@@ -41,13 +43,17 @@ struct Firewall::Impl {
 	    table("netdev jeebs_" + nft_identifier(config.interface)) {}
 
 	[[nodiscard]] std::string lease_rules() const;
+	[[nodiscard]] std::string protected_sets() const;
 	[[nodiscard]] std::string protected_rules() const;
-	[[nodiscard]] Result<void> change_flows(const char *verb,
+	[[nodiscard]] std::string chains(bool enforced) const;
+	[[nodiscard]] std::string add_flow(const Flow &) const;
+	[[nodiscard]] Result<void> change_flows(bool add,
 	    std::span<const Flow>);
 
 	FirewallConfig config;
 	std::string table;
 	Nft nft;
+	std::set<Flow> flows;	/* of this run */
 };
 
 /* One lease for all: an element that names the interface itself. */
@@ -72,6 +78,15 @@ Firewall::Impl::lease_rules() const
 }
 
 std::string
+Firewall::Impl::protected_sets() const
+{
+	return "add set " + table + " protected4 { type ipv4_addr . "
+	    "inet_service . ipv4_addr . inet_service; }\n"
+	    "add set " + table + " protected6 { type ipv6_addr . "
+	    "inet_service . ipv6_addr . inet_service; }\n";
+}
+
+std::string
 Firewall::Impl::protected_rules() const
 {
 	const std::string rule = "add rule " + table + " egress ";
@@ -82,22 +97,49 @@ Firewall::Impl::protected_rules() const
 	    "@protected6" + closing;
 }
 
+/** Of a table that has the sets and nothing else. */
+std::string
+Firewall::Impl::chains(bool enforced) const
+{
+	return "add set " + table +
+	    " lease { type ifname; flags timeout; }\n"
+	    "add chain " + table + " lease\n"
+	    "add chain " + table + " egress { type filter hook egress "
+	    "device \"" + config.interface +
+	    "\" priority 0; policy accept; }\n"
+	    "add rule " + table + " egress jump lease\n" +
+	    protected_rules() + (enforced ? lease_rules() : "");
+}
+
+std::string
+Firewall::Impl::add_flow(const Flow &flow) const
+{
+	return "add element " + table + " protected" +
+	    (flow.local.is_v6() ? "6" : "4") + " { " + element(flow) + " }\n";
+}
+
 Result<void>
-Firewall::Impl::change_flows(const char *verb, std::span<const Flow> flows)
+Firewall::Impl::change_flows(bool add, std::span<const Flow> changed)
 {
 	std::string text;
-	for (const Flow &flow : flows) {
-		const std::string set = table + " protected" +
-		    (flow.local.is_v6() ? "6" : "4");
-		const std::string elements = " { " + element(flow) + " }\n";
+	for (const Flow &flow : changed) {
 		/* Deleting what isn't there is an error: add it first. */
-		text += "add element " + set + elements;
-		if (verb[0] == 'd')
-			text += "delete element " + set + elements;
+		const std::string added = add_flow(flow);
+		text += added;
+		if (!add)
+			text += "delete" + added.substr(3);
 	}
 	if (text.empty())
 		return {};
-	return nft.run(text);
+	if (auto r = nft.run(text); !r)
+		return r;
+	for (const Flow &flow : changed) {
+		if (add)
+			flows.insert(flow);
+		else
+			flows.erase(flow);
+	}
+	return {};
 }
 
 Firewall::Firewall(FirewallConfig config)
@@ -115,21 +157,27 @@ Firewall::install(bool enforced)
 	/* Newer kernels accept a device that isn't there (yet). */
 	if (auto index = interface_index(device); !index)
 		return tl::unexpected(index.error());
-	return impl_->nft.run("add table " + table + "\n"
-	    "delete table " + table + "\n"
-	    "add table " + table + "\n"
-	    "add set " + table +
-	    " lease { type ifname; flags timeout; }\n"
-	    "add set " + table + " protected4 { type ipv4_addr . inet_service"
-	    " . ipv4_addr . inet_service; }\n"
-	    "add set " + table + " protected6 { type ipv6_addr . inet_service"
-	    " . ipv6_addr . inet_service; }\n"
-	    "add chain " + table + " lease\n"
-	    "add chain " + table + " egress { type filter hook egress device \"" +
-	    device + "\" priority 0; policy accept; }\n"
-	    "add rule " + table + " egress jump lease\n" +
-	    impl_->protected_rules() +
-	    (enforced ? impl_->lease_rules() : ""));
+	impl_->flows.clear();
+	const std::string made = "add table " + table + "\n";
+	const std::string chain = "chain " + table;
+	/* Whatever of these is missing, or of a kind that isn't ours, ends it. */
+	if (impl_->nft.run("delete " + chain + " egress\n"
+	    "delete " + chain + " lease\n"
+	    "delete set " + table + " lease\n" + impl_->protected_sets() +
+	    impl_->chains(enforced)))
+		return {};
+	return impl_->nft.run(made + "delete table " + table + "\n" + made +
+	    impl_->protected_sets() + impl_->chains(enforced));
+}
+
+Result<void>
+Firewall::forget_earlier()
+{
+	std::string text = "flush set " + impl_->table + " protected4\n"
+	    "flush set " + impl_->table + " protected6\n";
+	for (const Flow &flow : impl_->flows)
+		text += impl_->add_flow(flow);
+	return impl_->nft.run(text);
 }
 
 Result<void>
@@ -180,13 +228,13 @@ Firewall::drop_all_from_vip()
 Result<void>
 Firewall::protect(std::span<const Flow> flows)
 {
-	return impl_->change_flows("add", flows);
+	return impl_->change_flows(true, flows);
 }
 
 Result<void>
 Firewall::unprotect(std::span<const Flow> flows)
 {
-	return impl_->change_flows("delete", flows);
+	return impl_->change_flows(false, flows);
 }
 
 } // namespace jeebs

@@ -36,9 +36,12 @@ public:
 
 	/**
 	 * Makes the table anew, in one transaction with the removal of an
-	 * earlier run's: enforced or not, no lease, no protected flows.
+	 * earlier run's: enforced or not, no lease. The flows that the earlier
+	 * run protected stay protected until forget_earlier().
 	 */
 	[[nodiscard]] Result<void> install(bool enforced);
+	/** From here on this run's flows are the only protected ones. */
+	[[nodiscard]] Result<void> forget_earlier();
 	/** Removes the table. Idempotent. */
 	[[nodiscard]] Result<void> remove();
 

@@ -22,6 +22,8 @@ constexpr milliseconds announce_pauses[] = {
 	milliseconds(50), milliseconds(200), milliseconds(750),
 	milliseconds(2000), milliseconds(5000)
 };
+// sshd asks for jeebsd again every half minute, or oftener.
+constexpr std::chrono::seconds earlier_flows_stay(60);
 constexpr uint16_t first_queue = 74;
 // To be had in some ms: opening it holds the event loop.
 constexpr uint32_t tap_ring = 8U << 20;
@@ -44,7 +46,7 @@ whole_ms(Duration d)
 
 ServiceNet::ServiceNet(boost::asio::io_context &io, const Config &c,
     PacketCallback tapped, VipTraffic::Callback clients)
-    : io_(io), announce_timer_(io)
+    : io_(io), announce_timer_(io), earlier_timer_(io)
 {
 	for (const VipConfig &v : c.vips) {
 		auto it = std::find_if(ports_.begin(), ports_.end(),
@@ -105,6 +107,16 @@ ServiceNet::open()
 			    p.announcer->mac().to_string());
 	}
 	commit_log::line("gate closed");
+	earlier_timer_.expires_after(earlier_flows_stay);
+	earlier_timer_.async_wait([this](boost::system::error_code ec) {
+		if (ec)
+			return;
+		for (Port &p : ports_)
+			if (auto r = p.firewall->forget_earlier(); !r)
+				log::error("{}: sessions that ended while "
+				    "jeebsd was away can't say goodbye: {}",
+				    p.interface, r.error().what);
+	});
 	return {};
 }
 
@@ -113,6 +125,7 @@ ServiceNet::close(bool serve)
 {
 	announcing_ = false;
 	announce_timer_.cancel();
+	earlier_timer_.cancel();
 	tap_stop();
 	if (serve)
 		commit_log::line("gate open");

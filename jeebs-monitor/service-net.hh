@@ -42,7 +42,9 @@ public:
 	ServiceNet(const ServiceNet &) = delete;
 	ServiceNet &operator=(const ServiceNet &) = delete;
 
-	// Opens everything, locked: nothing of a VIP leaves this host.
+	// Opens everything, locked: nothing of a VIP leaves this host. Flows
+	// that an earlier run protected stay so for a minute, by which time
+	// their sshds are back; who isn't has ended.
 	[[nodiscard]] Result<void> open();
 	// Removes the rules. With serve the VIPs stay as they are, reachable.
 	void close(bool serve);
@@ -97,7 +99,7 @@ private:
 
 	boost::asio::io_context &io_;
 	std::vector<Port> ports_;
-	boost::asio::steady_timer announce_timer_;
+	boost::asio::steady_timer announce_timer_, earlier_timer_;
 	bool announcing_ = false;	// the VIPs are ours to announce
 	bool tapping_ = false, watching_ = false;
 	Time last_claim_log_{};

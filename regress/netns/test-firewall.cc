@@ -233,6 +233,64 @@ BOOST_DATA_TEST_CASE(protected_flows_never_close, data::make({false, true}),
 	BOOST_TEST(!closed(rst.client, 50));
 }
 
+/* As when jeebsd starts anew beside sessions that don't know it yet. */
+BOOST_DATA_TEST_CASE(a_new_run_keeps_what_was_protected, data::make({false,
+    true}), v6)
+{
+	Scene scene(v6);
+	World &world = scene.world;
+	BOOST_REQUIRE(scene.firewall->install(true).has_value());
+	BOOST_REQUIRE(scene.firewall->refresh(10s).has_value());
+	const UniqueFd listener = world.listen_on(world.alpha, v6);
+	Connection gone = world.connect(listener.get(), v6);
+	Connection back = world.connect(listener.get(), v6);
+	const Flow flows[] = {Flow::from_state(capture(gone.server.get())),
+	    Flow::from_state(capture(back.server.get()))};
+	BOOST_REQUIRE(scene.firewall->protect(flows).has_value());
+	const auto closed = [](const UniqueFd &fd, int patience) {
+		pollfd p{fd.get(), POLLRDHUP, 0};
+		return poll(&p, 1, patience) == 1;
+	};
+
+	scene.firewall = world.alpha.in([] {
+		return std::make_unique<Firewall>(FirewallConfig{"eth0",
+		    {World::vip(false), World::vip(true)}}); });
+	Firewall &fw = *scene.firewall;
+	const Wire wire(world, v6);
+	for (int run = 0; run < 2; run++) {
+		BOOST_REQUIRE(fw.refresh(10s).has_value());
+		BOOST_TEST(wire.passes());
+		BOOST_REQUIRE(fw.install(true).has_value());
+		BOOST_TEST(!wire.passes());
+	}
+	BOOST_REQUIRE(fw.refresh(10s).has_value());
+	BOOST_REQUIRE(fw.protect({flows + 1, 1}).has_value());
+	gone.server.reset();
+	back.server.reset();
+	BOOST_TEST(!closed(gone.client, 300));
+	BOOST_REQUIRE(fw.forget_earlier().has_value());
+	BOOST_REQUIRE(fw.forget_earlier().has_value());
+	BOOST_TEST(closed(gone.client, 2000));
+	BOOST_TEST(!closed(back.client, 300));
+}
+
+/* What isn't as this version makes it gives way as a whole. */
+BOOST_AUTO_TEST_CASE(a_table_of_another_kind)
+{
+	Scene scene(false);
+	World &world = scene.world;
+	const Wire wire(world, false);
+	world.alpha.sh("nft 'table netdev jeebs_eth0 { "
+	    "set protected4 { type ipv4_addr; }; "
+	    "chain egress { type filter hook egress device eth0 priority 5; }; "
+	    "}'");
+	BOOST_TEST(wire.passes());
+	BOOST_REQUIRE(scene.firewall->install(true).has_value());
+	BOOST_TEST(!wire.passes());
+	BOOST_REQUIRE(scene.firewall->refresh(10s).has_value());
+	BOOST_TEST(wire.passes());
+}
+
 BOOST_AUTO_TEST_CASE(refused)
 {
 	World world;
