@@ -3,22 +3,16 @@
 
 #include <set>
 
+#include <linux/netfilter.h>
+
 #include "jeebs-testing.h"
+#include "nft-elements.hh"
 #include "nft.hh"
 #include "rtnl.hh"
 
 namespace jeebs {
 
 namespace {
-
-/** "10.0.0.1 . 22 . 10.0.0.9 . 5000", local end first. */
-std::string
-element(const Flow &flow)
-{
-	return flow.local.to_string() + " . " +
-	    std::to_string(flow.local_port) + " . " +
-	    flow.remote.to_string() + " . " + std::to_string(flow.remote_port);
-}
 
 /** An IPv6 address as one number, for nft's raw payload match. */
 std::string
@@ -40,19 +34,24 @@ constexpr const char *na_target = "@th,64,128";
 
 struct Firewall::Impl {
 	explicit Impl(FirewallConfig c) : config(std::move(c)),
-	    table("netdev jeebs_" + nft_identifier(config.interface)) {}
+	    name("jeebs_" + nft_identifier(config.interface)),
+	    table("netdev " + name) {}
 
 	[[nodiscard]] std::string lease_rules() const;
 	[[nodiscard]] std::string protected_sets() const;
 	[[nodiscard]] std::string protected_rules() const;
 	[[nodiscard]] std::string chains(bool enforced) const;
-	[[nodiscard]] std::string add_flow(const Flow &) const;
-	[[nodiscard]] Result<void> change_flows(bool add,
-	    std::span<const Flow>);
+	[[nodiscard]] NftChange change() const
+	{
+		return NftChange(NFPROTO_NETDEV, name);
+	}
+	[[nodiscard]] Result<void> set_lease(
+	    std::optional<std::chrono::milliseconds>);
 
 	FirewallConfig config;
-	std::string table;
+	std::string name, table;
 	Nft nft;
+	NftElements elements;
 	std::set<Flow> flows;	/* of this run */
 };
 
@@ -111,35 +110,18 @@ Firewall::Impl::chains(bool enforced) const
 	    protected_rules() + (enforced ? lease_rules() : "");
 }
 
-std::string
-Firewall::Impl::add_flow(const Flow &flow) const
+Result<void>
+Firewall::Impl::set_lease(std::optional<std::chrono::milliseconds> duration)
 {
-	return "add element " + table + " protected" +
-	    (flow.local.is_v6() ? "6" : "4") + " { " + element(flow) + " }\n";
+	NftChange c = change();
+	c.flush("lease").add("lease", nft_key(config.interface), duration);
+	return elements.run(c);
 }
 
-Result<void>
-Firewall::Impl::change_flows(bool add, std::span<const Flow> changed)
+std::string
+set_of(const Flow &flow)
 {
-	std::string text;
-	for (const Flow &flow : changed) {
-		/* Deleting what isn't there is an error: add it first. */
-		const std::string added = add_flow(flow);
-		text += added;
-		if (!add)
-			text += "delete" + added.substr(3);
-	}
-	if (text.empty())
-		return {};
-	if (auto r = nft.run(text); !r)
-		return r;
-	for (const Flow &flow : changed) {
-		if (add)
-			flows.insert(flow);
-		else
-			flows.erase(flow);
-	}
-	return {};
+	return flow.local.is_v6() ? "protected6" : "protected4";
 }
 
 Firewall::Firewall(FirewallConfig config)
@@ -173,11 +155,11 @@ Firewall::install(bool enforced)
 Result<void>
 Firewall::forget_earlier()
 {
-	std::string text = "flush set " + impl_->table + " protected4\n"
-	    "flush set " + impl_->table + " protected6\n";
+	NftChange c = impl_->change();
+	c.flush("protected4").flush("protected6");
 	for (const Flow &flow : impl_->flows)
-		text += impl_->add_flow(flow);
-	return impl_->nft.run(text);
+		c.add(set_of(flow), nft_key(flow));
+	return impl_->elements.run(c);
 }
 
 Result<void>
@@ -199,22 +181,15 @@ Firewall::refresh(std::chrono::milliseconds remaining)
 {
 	if (jeebs_testing("lease-ignored"))
 		return unlimited();
-	const std::string set = impl_->table + " lease";
-	std::string text = "flush set " + set + "\n";
 	if (remaining.count() > 0)
-		text += "add element " + set + " { \"" +
-		    impl_->config.interface + "\" timeout " +
-		    std::to_string(remaining.count()) + "ms }\n";
-	return impl_->nft.run(text);
+		return impl_->set_lease(remaining);
+	return impl_->elements.run(impl_->change().flush("lease"));
 }
 
 Result<void>
 Firewall::unlimited()
 {
-	const std::string set = impl_->table + " lease";
-	return impl_->nft.run("flush set " + set + "\n"
-	    "add element " + set + " { \"" + impl_->config.interface +
-	    "\" }\n");
+	return impl_->set_lease(std::nullopt);
 }
 
 Result<void>
@@ -228,13 +203,28 @@ Firewall::drop_all_from_vip()
 Result<void>
 Firewall::protect(std::span<const Flow> flows)
 {
-	return impl_->change_flows(true, flows);
+	NftChange c = impl_->change();
+	for (const Flow &flow : flows)
+		c.add(set_of(flow), nft_key(flow));
+	auto r = impl_->elements.run(c);
+	if (r)
+		impl_->flows.insert(flows.begin(), flows.end());
+	return r;
 }
 
 Result<void>
 Firewall::unprotect(std::span<const Flow> flows)
 {
-	return impl_->change_flows(false, flows);
+	NftChange c = impl_->change();
+	/* Deleting what isn't there is an error: add it first. */
+	for (const Flow &flow : flows)
+		c.add(set_of(flow), nft_key(flow))
+		    .remove(set_of(flow), nft_key(flow));
+	auto r = impl_->elements.run(c);
+	if (r)
+		for (const Flow &flow : flows)
+			impl_->flows.erase(flow);
+	return r;
 }
 
 } // namespace jeebs
