@@ -30,6 +30,12 @@ hex_number(const IpAddr &addr)
 /** nft 1.0.6 has no name for the target address of an NA. */
 constexpr const char *na_target = "@th,64,128";
 
+std::string
+set_of(const Flow &flow)
+{
+	return flow.local.is_v6() ? "protected6" : "protected4";
+}
+
 } // namespace
 
 struct Firewall::Impl {
@@ -116,12 +122,6 @@ Firewall::Impl::set_lease(std::optional<std::chrono::milliseconds> duration)
 	NftChange c = change();
 	c.flush("lease").add("lease", nft_key(config.interface), duration);
 	return elements.run(c);
-}
-
-std::string
-set_of(const Flow &flow)
-{
-	return flow.local.is_v6() ? "protected6" : "protected4";
 }
 
 Firewall::Firewall(FirewallConfig config)
