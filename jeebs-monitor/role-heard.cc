@@ -41,9 +41,7 @@ Role::heard_searching(Time now, Actions &out)
 		lease_.granted(*p.echoed, now);
 		if (lease_.remaining(now) == Duration::zero())
 			return;
-		epoch_ = std::max(epoch_, highest_) + 1;
-		highest_ = epoch_;
-		out.push_back({ActionKind::set_epoch, epoch_, {}, {}});
+		out.push_back({ActionKind::set_epoch, new_epoch(), {}, {}});
 		enter(RoleState::primary_protected, fmt::format("back on a "
 		    "live host, {} agrees", peer_name_), out);
 		out.push_back({ActionKind::serve_leased, epoch_,
@@ -73,7 +71,9 @@ Role::heard_serving(bool restarted, Time now, Actions &out)
 	const PeerReport &p = *peer_;
 
 	if (is_primary(p.state) || p.state == RoleState::taking_over) {
-		if (p.epoch < epoch_ || (p.epoch == epoch_ &&
+		uint64_t theirs = generation(p.epoch);
+		uint64_t ours = generation(epoch_);
+		if (theirs < ours || (theirs == ours &&
 		    (!is_primary(p.state) || !peer_wins())))
 			return;
 		if (jeebs_testing("epoch-ignored")) {
@@ -84,11 +84,11 @@ Role::heard_serving(bool restarted, Time now, Actions &out)
 			    "a newer epoch"});
 			return;
 		}
-		std::string why = p.epoch > epoch_ ?
+		std::string why = theirs > ours ?
 		    fmt::format("{} serves with the newer epoch {}",
 		    peer_name_, p.epoch) :
-		    fmt::format("two primaries of epoch {}, {} has the "
-		    "preference", epoch_, peer_name_);
+		    fmt::format("two primaries, of epochs {} and {}: {} has "
+		    "the preference", epoch_, p.epoch, peer_name_);
 		retire(why, out);
 		join(why, out);
 		return;
@@ -107,8 +107,7 @@ Role::heard_serving(bool restarted, Time now, Actions &out)
 	}
 	if (!leased && p.epoch > epoch_) {
 		// It served later than we ever did, so ours must be newer.
-		epoch_ = ++highest_;
-		out.push_back({ActionKind::set_epoch, epoch_, {}, {}});
+		out.push_back({ActionKind::set_epoch, new_epoch(), {}, {}});
 		return;
 	}
 	if (!(p.flags & hb_grant) || !p.echoed || p.epoch != epoch_)
@@ -190,7 +189,7 @@ Role::heard_standby(Time now, Actions &out)
 		std::string why = fmt::format("{} started anew",
 		    peer_name_);
 		enter(RoleState::taking_over, why, out);
-		out.push_back({ActionKind::take_over, epoch_ + 1, {}, why});
+		out.push_back({ActionKind::take_over, 0, {}, why});
 	}
 }
 

@@ -20,7 +20,8 @@ constexpr Duration elsewhere_ttl = std::chrono::seconds(5);
 } // namespace
 
 Role::Role(const Config &c)
-    : host_(c.host), peer_name_(c.peer.name), preferred_(c.preferred),
+    : host_(c.host), peer_name_(c.peer.name),
+      side_(c.host < c.peer.name ? 0 : 1), preferred_(c.preferred),
       have_fence_(!c.fence.empty()), boot_wait_(c.timing.boot_wait),
       detect_(c.timing.detect),
       alone_after_(c.timing.alone_after), lease_time_(c.timing.lease),
@@ -47,9 +48,19 @@ Role::enter(RoleState s, const std::string &why, Actions &out)
 	committed_ = false;
 	asking_ = false;
 	here_at_ = Time{};
+	seen_elsewhere_ = false;
 	if (s != RoleState::primary_protected &&
 	    s != RoleState::primary_stalled)
 		asked_release_ = false;
+}
+
+// Two hosts that don't know of each other's last one never take the same.
+uint64_t
+Role::new_epoch()
+{
+	epoch_ = 2 * (generation(std::max(epoch_, highest_)) + 1) + side_;
+	highest_ = epoch_;
+	return epoch_;
 }
 
 // Nobody is known to serve: wait for the peer, then ask the LAN.
@@ -63,11 +74,10 @@ Role::begin_search(const std::string &why, Time now, Actions &out)
 void
 Role::become_primary(const std::string &why, Actions &out)
 {
-	epoch_ = std::max(epoch_, highest_) + 1;
-	highest_ = epoch_;
-	out.push_back({ActionKind::set_epoch, epoch_, {}, {}});
+	out.push_back({ActionKind::set_epoch, new_epoch(), {}, {}});
 	out.push_back({ActionKind::clear_store, 0, {}, why});
 	enter(RoleState::primary_alone, why, out);
+	overtaken_ = false;
 	vip_here_ = true;
 	out.push_back({ActionKind::serve_alone, epoch_, {}, why});
 }
@@ -76,9 +86,7 @@ Role::become_primary(const std::string &why, Actions &out)
 void
 Role::go_alone(const std::string &why, Actions &out)
 {
-	epoch_ = std::max(epoch_, highest_) + 1;
-	highest_ = epoch_;
-	out.push_back({ActionKind::set_epoch, epoch_, {}, {}});
+	out.push_back({ActionKind::set_epoch, new_epoch(), {}, {}});
 	out.push_back({ActionKind::detach, epoch_, {}, why});
 	enter(RoleState::primary_alone, why, out);
 	lease_.forget();
@@ -167,6 +175,7 @@ Role::heartbeat(const PeerReport &r, Time now)
 	bool restarted = peer_ && peer_->instance != r.instance;
 
 	peer_ = r;
+	overtaken_ = false;
 	highest_ = std::max(highest_, r.epoch);
 	switch (state_) {
 	case RoleState::starting:
@@ -239,7 +248,7 @@ Role::health(PeerHealth h, Time now)
 			    peer_name_) : fmt::format("{}'s jeebsd hasn't "
 			    "come back", peer_name_);
 			enter(RoleState::taking_over, why, out);
-			out.push_back({ActionKind::take_over, epoch_ + 1, {},
+			out.push_back({ActionKind::take_over, 0, {},
 			    why});
 		} else if (h == PeerHealth::process_failed && news) {
 			say(fmt::format("{}'s jeebsd is gone, its sshd "
@@ -294,8 +303,13 @@ Role::probed(const std::optional<std::string> &by, bool neighbours, Time now)
 		deadline_ = now;
 		return out;
 	}
-	return judge(by ? *by : now - elsewhere_at_ < elsewhere_ttl ?
-	    "another host speaks as the VIP" : "", neighbours, now);
+	// Silence makes up for nothing: after a host has been seen to serve
+	// while we were stalled, only a client that comes back to us does.
+	bool elsewhere = now - elsewhere_at_ < elsewhere_ttl ||
+	    (state_ == RoleState::primary_stalled && seen_elsewhere_ &&
+	    here_at_ == Time{});
+	return judge(by ? *by : elsewhere ? "another host speaks as the VIP" :
+	    "", neighbours, now);
 }
 
 // by: who serves, as far as the LAN shows; "" for nobody.
@@ -322,6 +336,14 @@ Role::judge(const std::string &by, bool neighbours, Time now)
 			    {}});
 		} else if (now < promise_.silent_after()) {
 			deadline_ = promise_.silent_after();
+		} else if (overtaken_ && here_at_ == Time{}) {
+			if (!told_)
+				say(fmt::format("{} took over and isn't heard, "
+				    "and no client asks for the VIP: not "
+				    "starting to serve, check the link to it",
+				    peer_name_), out);
+			told_ = true;
+			deadline_ = now + retry_after;
 		} else {
 			become_primary(fmt::format("{} isn't heard and "
 			    "nobody answers for the VIP", peer_name_), out);
@@ -332,6 +354,7 @@ Role::judge(const std::string &by, bool neighbours, Time now)
 			    peer_name_);
 			retire(why, out);
 			begin_search(why, now, out);
+			overtaken_ = true;
 		} else if (here_at_ >= may_go_alone() || neighbours) {
 			go_alone(fmt::format("{} is silent, its time to take "
 			    "over has passed, nobody answers for the VIP and "
@@ -389,11 +412,15 @@ Role::clients(ClientSign sign, Time now)
 {
 	// A host that wants to serve finds dead ones' MACs in use. To one that
 	// served until now it says that somebody took over meanwhile.
-	if (sign == ClientSign::away && state_ != RoleState::primary_stalled)
+	if (sign == ClientSign::away && state_ != RoleState::primary_stalled) {
+		if (overtaken_)
+			here_at_ = Time{};
 		return {};
+	}
 	if (sign != ClientSign::here) {
 		elsewhere_at_ = now;
 		here_at_ = Time{};
+		seen_elsewhere_ = true;
 	} else {
 		here_at_ = now;
 		if (state_ == RoleState::primary_stalled && !have_fence_ &&
@@ -490,9 +517,7 @@ Role::commit(bool fence_ok, Time now, Actions &out)
 		return false;
 	}
 	committed_ = true;
-	epoch_ = std::max(epoch_, highest_) + 1;
-	highest_ = epoch_;
-	out.push_back({ActionKind::set_epoch, epoch_, {}, {}});
+	out.push_back({ActionKind::set_epoch, new_epoch(), {}, {}});
 	return true;
 }
 

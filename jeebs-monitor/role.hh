@@ -46,6 +46,10 @@ enum class ActionKind {
 	log,		// `why` is a line for the log
 };
 
+// Which of two epochs is newer: of one generation each host has one of its own,
+// so that no two serve under the same number.
+inline uint64_t generation(uint64_t epoch) { return epoch / 2; }
+
 struct Action {
 	ActionKind kind;
 	uint64_t epoch = 0;
@@ -118,6 +122,7 @@ public:
 private:
 	void enter(RoleState, const std::string &why, Actions &);
 	void say(const std::string &, Actions &);
+	uint64_t new_epoch();
 	void begin_search(const std::string &why, Time now, Actions &);
 	void become_primary(const std::string &why, Actions &);
 	void go_alone(const std::string &why, Actions &);
@@ -136,6 +141,7 @@ private:
 	void heard_taking_over(Actions &);
 
 	std::string host_, peer_name_;
+	unsigned side_;		// of the pair: 0 or 1, by name
 	bool preferred_, have_fence_;
 	Duration boot_wait_, detect_, alone_after_, lease_time_;
 
@@ -148,12 +154,14 @@ private:
 	bool asked_release_ = false, released_ = false;
 	bool committed_ = false;
 	bool resume_ = false;	// probing only to be sure after a gap
+	bool overtaken_ = false;	// the LAN showed it, the peer is unheard
 	bool told_ = false;	// the log line of a repeated finding is out
 	bool probe_void_ = false, asking_ = false;
 	PeerHealth health_ = PeerHealth::unheard;
 	std::optional<PeerReport> peer_;
 	Time link_down_at_{};
 	Time here_at_{}, elsewhere_at_{};	// clients' packets for the VIP
+	bool seen_elsewhere_ = false;	// since the state was entered
 	Time deadline_ = time_never;	// of the state
 	PrimaryLease lease_;
 	StandbyPromise promise_;

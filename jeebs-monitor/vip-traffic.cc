@@ -20,6 +20,7 @@ using boost::asio::posix::stream_descriptor;
 namespace {
 
 constexpr size_t max_askers = 256;
+constexpr std::chrono::seconds repeated_within(3);
 constexpr int packets_per_turn = 256;
 constexpr uint8_t icmpv6 = 58;
 constexpr uint8_t neighbor_solicit = 135;
@@ -34,20 +35,26 @@ VipTrafficJudge::is_vip(std::span<const uint8_t> bytes) const
 }
 
 // Resolving is repeated after a second (RFC 1122 2.3.2.1, RFC 4861 10): once
-// may have been answered to the asker alone.
+// may have been answered to the asker alone, and so may what is asked for anew
+// later. Who asks one host only takes that one for the owner.
 std::optional<ClientSign>
-VipTrafficJudge::asked(const MacAddr &who)
+VipTrafficJudge::asked(int pkttype, const Question &q, Time now)
 {
+	if (pkttype == PACKET_OTHERHOST)
+		return ClientSign::away;
 	if (asked_.size() >= max_askers)
 		asked_.clear();
-	if (++asked_[who] < 2)
+	auto [it, first] = asked_.try_emplace(q, now);
+	bool repeated = !first && now - it->second <= repeated_within;
+	it->second = now;
+	if (!repeated)
 		return std::nullopt;
 	return ClientSign::here;
 }
 
 std::optional<ClientSign>
 VipTrafficJudge::packet(int pkttype, uint16_t protocol, const MacAddr &sender,
-    std::span<const uint8_t> p)
+    std::span<const uint8_t> p, Time now)
 {
 	if (pkttype == PACKET_OUTGOING)
 		return std::nullopt;
@@ -59,7 +66,8 @@ VipTrafficJudge::packet(int pkttype, uint16_t protocol, const MacAddr &sender,
 		    [](uint8_t b) { return b == 0; }) ||
 		    !is_vip(p.subspan(24, 4)) || is_vip(p.subspan(14, 4)))
 			return std::nullopt;
-		return asked(sender);
+		return asked(pkttype, {sender,
+		    IpAddr::from_bytes(p.subspan(24, 4))}, now);
 	}
 	if (protocol == ETH_P_IP) {
 		if (p.size() < 20 || p[0] >> 4 != 4)
@@ -77,7 +85,8 @@ VipTrafficJudge::packet(int pkttype, uint16_t protocol, const MacAddr &sender,
 		    p[40] == neighbor_solicit) {
 			if (unspecified || !is_vip(p.subspan(48, 16)))
 				return std::nullopt;
-			return asked(sender);
+			return asked(pkttype, {sender,
+			    IpAddr::from_bytes(p.subspan(48, 16))}, now);
 		}
 	} else {
 		return std::nullopt;
@@ -141,7 +150,7 @@ VipTraffic::Impl::read()
 		    sender.bytes.begin());
 		auto sign = judge.packet(from.sll_pkttype,
 		    ntohs(from.sll_protocol), sender,
-		    {buf.data(), static_cast<size_t>(n)});
+		    {buf.data(), static_cast<size_t>(n)}, BootClock::now());
 		if (sign)
 			callback(*sign);
 	}

@@ -12,10 +12,12 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
 
+#include "clock.hh"
 #include "flow.hh"
 #include "result.hh"
 
@@ -35,13 +37,15 @@ public:
 	    : vips_(std::move(vips)) {}
 	// sender: hardware address, for those who ask.
 	std::optional<ClientSign> packet(int pkttype, uint16_t protocol,
-	    const MacAddr &sender, std::span<const uint8_t>);
+	    const MacAddr &sender, std::span<const uint8_t>, Time now);
 
 private:
-	std::optional<ClientSign> asked(const MacAddr &);
+	using Question = std::pair<MacAddr, IpAddr>;	// who asks for whom
+	std::optional<ClientSign> asked(int pkttype, const Question &,
+	    Time now);
 	bool is_vip(std::span<const uint8_t>) const;
 	std::vector<IpAddr> vips_;
-	std::map<MacAddr, unsigned> asked_;
+	std::map<Question, Time> asked_;	// when
 };
 
 class VipTraffic {

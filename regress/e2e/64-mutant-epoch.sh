@@ -11,7 +11,7 @@ scenario() {
 	lives a
 	lab resume alpha
 	check "alpha hears of the newer epoch" within 5 log_has alpha jeebsd.log \
-		'epoch 1: .*newer epoch'
+		'epoch 2: .*newer epoch'
 	wait "$asker" || :
 }
 catches epoch-ignored epoch alpha

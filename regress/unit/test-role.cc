@@ -68,6 +68,7 @@ struct World {
 	bool cut_ab = false, cut_ba = false, link = true;
 	bool clients = true;	// somebody uses the VIP all the time
 	bool neighbours = false;	// somebody else is there
+	bool mirror = false;	// the switch shows who addresses whom
 	int loss = 0;
 	std::mt19937 rng{1};
 
@@ -212,6 +213,12 @@ struct World {
 		if (clients && h.vip && h.role->listening() &&
 		    !audible(other(h)))
 			perform(h, h.role->clients(ClientSign::here, at(h)));
+		// Nobody answers them, or they address the other one's MAC.
+		if (clients && !h.vip && h.role->listening() &&
+		    !audible(other(h)))
+			perform(h, h.role->clients(ClientSign::here, at(h)));
+		if (mirror && clients && audible(other(h)))
+			perform(h, h.role->clients(ClientSign::away, at(h)));
 		perform(h, h.role->health(h.detector->health(at(h)), at(h)));
 		if (h.role->next() <= at(h))
 			perform(h, h.role->tick(at(h)));
@@ -277,6 +284,11 @@ struct World {
 		BOOST_REQUIRE(a.role->state() == RoleState::primary_stalled);
 	}
 
+	void config_alone_after(std::chrono::milliseconds d)
+	{
+		a.config.timing.alone_after = b.config.timing.alone_after = d;
+	}
+
 	bool did(const Host &h, ActionKind k) const
 	{
 		return std::find(h.done.begin(), h.done.end(), k) !=
@@ -300,8 +312,8 @@ BOOST_AUTO_TEST_CASE(both_start_and_the_preferred_one_serves_at_once)
 	advance(400ms);
 	STATE(a, primary_protected);
 	STATE(b, standby_ready);
-	BOOST_TEST(a.role->epoch() == 1u);
-	BOOST_TEST(b.role->epoch() == 1u);
+	BOOST_TEST(a.role->epoch() == 2u);
+	BOOST_TEST(b.role->epoch() == 2u);
 	BOOST_TEST(did(a, ActionKind::protect));
 	BOOST_TEST(did(b, ActionKind::join));
 }
@@ -382,8 +394,8 @@ BOOST_AUTO_TEST_CASE(crash_and_takeover)
 	BOOST_TEST(did(b, ActionKind::prepare));
 	advance(350ms);
 	STATE(b, primary_alone);
-	BOOST_TEST(b.role->epoch() == 2u);
-	BOOST_TEST(b.stored_epoch == 2u);
+	BOOST_TEST(b.role->epoch() == 5u);
+	BOOST_TEST(b.stored_epoch == 5u);
 	boot(a);
 	advance(500ms);
 	STATE(a, standby_ready);
@@ -391,7 +403,7 @@ BOOST_AUTO_TEST_CASE(crash_and_takeover)
 	crash(b);
 	advance(600ms);
 	STATE(a, primary_alone);
-	BOOST_TEST(a.role->epoch() == 3u);
+	BOOST_TEST(a.role->epoch() == 6u);
 }
 
 BOOST_AUTO_TEST_CASE(a_hiccup_is_no_failure)
@@ -405,7 +417,7 @@ BOOST_AUTO_TEST_CASE(a_hiccup_is_no_failure)
 	STATE(b, standby_ready);
 	STATE(a, primary_protected);
 	BOOST_TEST(did(b, ActionKind::unprepare));
-	BOOST_TEST(a.role->epoch() == 1u);
+	BOOST_TEST(a.role->epoch() == 2u);
 }
 
 BOOST_AUTO_TEST_CASE(a_frozen_primary_finds_itself_retired)
@@ -450,7 +462,7 @@ BOOST_AUTO_TEST_CASE(a_dead_standby)
 	advance(1100ms);
 	STATE(a, primary_alone);
 	BOOST_TEST(did(a, ActionKind::detach));
-	BOOST_TEST(a.role->epoch() == 2u);
+	BOOST_TEST(a.role->epoch() == 4u);
 	boot(b);
 	advance(500ms);
 	STATE(b, standby_ready);
@@ -538,13 +550,84 @@ BOOST_AUTO_TEST_CASE(clients_address_another_mac)
 	advance(2s);
 	BOOST_TEST(!a.role->serving());
 	BOOST_TEST(did(a, ActionKind::retire));
-	// It doesn't hinder a host that looks for who serves.
-	kill(b);
-	b.vip = false;
+	// After that it takes one that asks in vain, and not only now and then,
+	// to believe in beta's death.
 	for (int i = 0; i < 20; i++) {
+		perform(a, a.role->clients(ClientSign::here, at(a)));
 		perform(a, a.role->clients(ClientSign::away, at(a)));
 		advance(500ms);
 	}
+	STATE(a, probing);
+	kill(b);
+	b.vip = false;
+	perform(a, a.role->clients(ClientSign::here, at(a)));
+	advance(2s);
+	STATE(a, primary_alone);
+}
+
+// It doesn't hinder a host that only looks for who serves.
+BOOST_AUTO_TEST_CASE(clients_address_a_dead_mac)
+{
+	clients = false;
+	boot(a);
+	for (int i = 0; i < 6; i++) {
+		perform(a, a.role->clients(ClientSign::away, at(a)));
+		advance(500ms);
+	}
+	STATE(a, primary_alone);
+}
+
+// Clients fall silent after they were seen to address beta: alpha doesn't take
+// that for beta's death, nor after it has retired.
+BOOST_AUTO_TEST_CASE(idle_clients_in_a_split)
+{
+	overtaken_unheard();
+	perform(a, a.role->clients(ClientSign::away, at(a)));
+	clients = false;
+	advance(120s);
+	BOOST_TEST(!a.role->serving());
+	BOOST_TEST(a.log.back().find("no client asks for the VIP") !=
+	    std::string::npos, a.log.back());
+	STATE(b, primary_alone);
+	// Then beta dies, and somebody comes.
+	crash(b);
+	advance(10s);
+	BOOST_TEST(!a.role->serving());
+	perform(a, a.role->clients(ClientSign::here, at(a)));
+	advance(2s);
+	STATE(a, primary_alone);
+}
+
+// The same, seen after alone-after began to count and before it was over: the
+// sign is older than what a probe takes for news.
+BOOST_AUTO_TEST_CASE(a_sign_that_is_old)
+{
+	config_alone_after(10s);
+	overtaken_unheard();
+	perform(a, a.role->clients(ClientSign::away, at(a)));
+	advance(120s);
+	BOOST_TEST(!did(a, ActionKind::detach));
+	cut_ab = cut_ba = false;
+	advance(1s);
+	STATE(b, primary_protected);
+	STATE(a, standby_ready);
+}
+
+// A client that was seen at another MAC, and then is back: both are stale news
+// of a LAN in which nobody else serves.
+BOOST_AUTO_TEST_CASE(a_client_that_comes_back)
+{
+	config_alone_after(10s);
+	clients = false;
+	neighbours = true;
+	protect();
+	crash(b);
+	advance(2s);
+	perform(a, a.role->clients(ClientSign::away, at(a)));
+	advance(9s);
+	BOOST_TEST(!did(a, ActionKind::detach));
+	perform(a, a.role->clients(ClientSign::here, at(a)));
+	advance(2s);
 	STATE(a, primary_alone);
 }
 
@@ -555,7 +638,7 @@ BOOST_AUTO_TEST_CASE(a_standby_that_resigns)
 	perform(a, a.role->resigned(at(a)));
 	STATE(a, primary_alone);
 	BOOST_TEST(audible(a));
-	BOOST_TEST(a.role->epoch() == 2u);
+	BOOST_TEST(a.role->epoch() == 4u);
 }
 
 BOOST_AUTO_TEST_CASE(a_standby_whose_jeebsd_started_anew)
@@ -564,7 +647,7 @@ BOOST_AUTO_TEST_CASE(a_standby_whose_jeebsd_started_anew)
 	kill(b);
 	boot(b);
 	advance(100ms);
-	BOOST_TEST(a.role->epoch() == 2u);
+	BOOST_TEST(a.role->epoch() == 4u);
 	advance(200ms);
 	STATE(a, primary_protected);
 	STATE(b, standby_ready);
@@ -616,7 +699,7 @@ BOOST_AUTO_TEST_CASE(a_dead_link_with_live_heartbeats)
 	advance(400ms);
 	STATE(a, primary_alone);
 	STATE(b, standby_joining);
-	BOOST_TEST(a.role->epoch() == 2u);
+	BOOST_TEST(a.role->epoch() == 4u);
 	link = true;
 	advance(300ms);
 	STATE(a, primary_protected);
@@ -658,7 +741,7 @@ BOOST_AUTO_TEST_CASE(jeebsd_of_the_primary_starts_anew_on_a_live_host)
 	boot(a);
 	advance(100ms);
 	STATE(a, primary_protected);
-	BOOST_TEST(a.role->epoch() == 2u);
+	BOOST_TEST(a.role->epoch() == 4u);
 	STATE(b, standby_ready);
 	BOOST_TEST(!did(b, ActionKind::take_over));
 }
@@ -704,7 +787,9 @@ BOOST_AUTO_TEST_CASE(two_primaries_with_equal_epochs)
 	advance(5s, false);
 	STATE(a, primary_alone);
 	STATE(b, primary_alone);
-	BOOST_TEST(a.role->epoch() == b.role->epoch());
+	BOOST_TEST(generation(a.role->epoch()) ==
+	    generation(b.role->epoch()));
+	BOOST_TEST(a.role->epoch() != b.role->epoch());
 	cut_ab = cut_ba = false;
 	advance(100ms, false);
 	BOOST_TEST(a.role->serving());
@@ -729,7 +814,26 @@ BOOST_AUTO_TEST_CASE(two_primaries_the_newer_epoch_stays)
 	advance(1s, false);
 	STATE(b, primary_protected);
 	STATE(a, standby_ready);
-	BOOST_TEST(a.role->epoch() == 6u);
+	BOOST_TEST(a.role->epoch() == 7u);
+}
+
+// alpha doesn't know that beta took over from it, and takes another number.
+BOOST_AUTO_TEST_CASE(the_old_primary_returns_while_the_new_one_fails)
+{
+	protect();
+	crash(a);
+	advance(1s);
+	STATE(b, primary_alone);
+	uint64_t theirs = b.role->epoch();
+	crash(b);
+	boot(a);
+	advance(3s);
+	STATE(a, primary_alone);
+	BOOST_TEST(a.role->epoch() != theirs);
+	boot(b);
+	advance(1s);
+	STATE(a, primary_protected);
+	BOOST_TEST(a.role->epoch() > theirs);
 }
 
 BOOST_AUTO_TEST_CASE(a_standby_with_a_newer_epoch_is_overtaken)
@@ -737,7 +841,7 @@ BOOST_AUTO_TEST_CASE(a_standby_with_a_newer_epoch_is_overtaken)
 	b.stored_epoch = 9;
 	boot(a);
 	advance(3s);
-	BOOST_TEST(a.role->epoch() == 1u);
+	BOOST_TEST(a.role->epoch() == 2u);
 	boot(b);
 	advance(1s);
 	STATE(a, primary_protected);
@@ -756,7 +860,7 @@ BOOST_AUTO_TEST_CASE(a_lone_primary_that_was_away_makes_sure)
 	BOOST_TEST(!audible(a));
 	advance(300ms);
 	STATE(a, primary_alone);
-	BOOST_TEST(a.role->epoch() == 1u);
+	BOOST_TEST(a.role->epoch() == 2u);
 	BOOST_TEST(audible(a));
 }
 
@@ -870,6 +974,44 @@ BOOST_AUTO_TEST_CASE(random_lives)
 			    RoleState::primary_protected ||
 			    w.b.role->state() ==
 			    RoleState::primary_protected));
+		}
+	}
+}
+
+// Both hosts reach the clients, and not each other: what the manual says holds
+// where the switch shows what clients do.
+BOOST_AUTO_TEST_CASE(random_splits)
+{
+	for (unsigned seed = 1; seed <= 40; seed++) {
+		World w;
+		w.rng.seed(seed);
+		auto pick = [&](int lo, int hi) {
+			return std::uniform_int_distribution(lo, hi)(w.rng);
+		};
+		w.mirror = w.neighbours = true;
+		w.protect();
+		for (int i = 0; i < 40; i++) {
+			// Idle at times, but not while a host begins to serve:
+			// that one asks them where they stand.
+			int kind = pick(0, 3);
+			w.cut_ab = kind != 0;
+			w.cut_ba = kind == 1 || kind == 2;
+			w.clients = true;
+			BOOST_TEST_CONTEXT("seed " << seed << " event " << i) {
+				w.advance(std::chrono::milliseconds(
+				    pick(1, 1200)));
+				w.advance(1s);
+				w.clients = pick(0, 1);
+				w.advance(std::chrono::milliseconds(
+				    pick(1, 20000)));
+			}
+		}
+		w.cut_ab = w.cut_ba = false;
+		w.clients = true;
+		w.advance(10s);
+		BOOST_TEST_CONTEXT("seed " << seed) {
+			BOOST_TEST(w.a.role->serving() !=
+			    w.b.role->serving());
 		}
 	}
 }

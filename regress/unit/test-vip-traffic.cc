@@ -8,6 +8,7 @@
 #include "vip-traffic.hh"
 
 using namespace jeebs;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -17,6 +18,7 @@ struct Fixture {
 	IpAddr client4 = *IpAddr::parse("10.0.0.9");
 	MacAddr client{{2, 0, 0, 0, 0, 9}}, other{{2, 0, 0, 0, 0, 8}};
 	VipTrafficJudge judge{{vip4, vip6}};
+	Time now = Time(24h);
 
 	std::vector<uint8_t> ip4(const IpAddr &from, const IpAddr &to)
 	{
@@ -41,7 +43,7 @@ struct Fixture {
 	std::optional<ClientSign> see(int type, uint16_t protocol,
 	    const std::vector<uint8_t> &p)
 	{
-		return judge.packet(type, protocol, client, p);
+		return judge.packet(type, protocol, client, p, now);
 	}
 };
 
@@ -70,7 +72,13 @@ BOOST_AUTO_TEST_CASE(who_asks_twice_wasnt_answered)
 {
 	auto ask = arp(client4, vip4);
 	BOOST_CHECK(!see(PACKET_BROADCAST, ETH_P_ARP, ask));
-	BOOST_CHECK(!judge.packet(PACKET_BROADCAST, ETH_P_ARP, other, ask));
+	BOOST_CHECK(!judge.packet(PACKET_BROADCAST, ETH_P_ARP, other, ask, now));
+	BOOST_CHECK(see(PACKET_BROADCAST, ETH_P_ARP, ask) ==
+	    ClientSign::here);
+	// Later it is a new question, of an entry that ran out.
+	now += 60s;
+	BOOST_CHECK(!see(PACKET_BROADCAST, ETH_P_ARP, ask));
+	now += 1s;
 	BOOST_CHECK(see(PACKET_BROADCAST, ETH_P_ARP, ask) ==
 	    ClientSign::here);
 	// A probe, an announcement and somebody else's address say nothing.
@@ -85,6 +93,21 @@ BOOST_AUTO_TEST_CASE(who_asks_twice_wasnt_answered)
 	for (size_t n = 0; n < ask.size(); n++)
 		BOOST_CHECK(!see(PACKET_BROADCAST, ETH_P_ARP,
 		    {ask.begin(), ask.begin() + n}));
+}
+
+// Two VIPs are two questions; who makes sure of the MAC that he knows asks that
+// one alone, and a mirroring switch shows it.
+BOOST_AUTO_TEST_CASE(who_is_asked)
+{
+	IpAddr second = *IpAddr::parse("10.0.0.101");
+	judge = VipTrafficJudge({vip4, second});
+	BOOST_CHECK(!see(PACKET_BROADCAST, ETH_P_ARP, arp(client4, vip4)));
+	BOOST_CHECK(!see(PACKET_BROADCAST, ETH_P_ARP, arp(client4, second)));
+	for (int i = 0; i < 3; i++)
+		BOOST_CHECK(see(PACKET_OTHERHOST, ETH_P_ARP, arp(client4,
+		    vip4)) == ClientSign::away);
+	BOOST_CHECK(see(PACKET_HOST, ETH_P_ARP, arp(client4, vip4)) ==
+	    ClientSign::here);
 }
 
 BOOST_AUTO_TEST_CASE(neighbor_solicitations)
