@@ -111,3 +111,14 @@ lab_freeze() {
 	freezer_find
 	freezer_set "$1" "$2"
 }
+
+# With MS, says when it is frozen, by the clock.
+lab_pause() {
+	[[ $# == 1 || ($# == 2 && $2 =~ ^[1-9][0-9]*$) ]] ||
+		die "usage: pause HOST [MS]"
+	lab_freeze "$1" 1
+	(($# == 2)) || return 0
+	echo "$EPOCHREALTIME"
+	sleep "$(($2 / 1000)).$(printf %03d "$(($2 % 1000))")"
+	freezer_set "$1" 0
+}

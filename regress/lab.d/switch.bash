@@ -80,7 +80,7 @@ switch_rules() {
 
 # Brings the kernel's sets in line with $state/dark and $state/cuts, at once.
 switch_sync() {
-	local f from to
+	local f from to net
 	{
 		echo 'flush set netdev lab dark'
 		echo 'flush set netdev lab cut'
@@ -90,22 +90,26 @@ switch_sync() {
 		done
 		for f in "$state"/cuts/*; do
 			f=${f##*/}
-			from=${f%:*} to=${f#*:}
-			echo "add element netdev lab cut { $(mac "$from") . \"$to\"," \
-				"$(mac "$from" 78) . \"rep-$to\" }"
+			from=${f%%:*} to=${f#*:} net=
+			[[ $to != *:* ]] || net=${to#*:} to=${to%:*}
+			[[ $net == link ]] || echo "add element netdev lab cut" \
+				"{ $(mac "$from") . \"$to\" }"
+			[[ $net == lan ]] || echo "add element netdev lab cut" \
+				"{ $(mac "$from" 78) . \"rep-$to\" }"
 		done
 	} | sw nft -f -
 }
 
 lab_cut() {
-	local oneway=
+	local oneway='' net=''
 	[[ ${1-} == --oneway ]] && oneway=1 && shift
-	need_args "cut [--oneway] A B" 2 $#
+	[[ ${1-} =~ ^--(lan|link)$ ]] && net=:${1#--} && shift
+	need_args "cut [--oneway] [--lan|--link] A B" 2 $#
 	need_host "$1"
 	need_host "$2"
 	[[ $1 != "$2" ]] || die "cut: $1 and $2 are one host"
-	: >"$state/cuts/$1:$2"
-	[[ $oneway ]] || : >"$state/cuts/$2:$1"
+	: >"$state/cuts/$1:$2$net"
+	[[ $oneway ]] || : >"$state/cuts/$2:$1$net"
 	switch_sync
 }
 
