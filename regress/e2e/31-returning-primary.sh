@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: ISC
 # A dead primary that comes back joins as standby, never fights for the VIP, and
 # the next failover goes back to it.
+# row: Dead primary comes back
 . "$(dirname "$0")/lib.bash"
 lab_up
 login a vip

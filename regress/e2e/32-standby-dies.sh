@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: ISC
 # The standby dies: the primary goes on alone once the LAN gives evidence, old
 # and new sessions work, a standby that comes back protects both.
+# row: Standby's host dies
 . "$(dirname "$0")/lib.bash"
 lab_up
 login old vip

@@ -3,6 +3,7 @@
 # alpha lives but is cut off from everybody: beta takes over, and when all heals
 # alpha joins as standby without a word as the VIP. Then a split in which both
 # reach the client: it ends with one that serves and a log line.
+# row: Primary cut off from the standby and the clients
 . "$(dirname "$0")/lib.bash"
 lab_up
 login a vip

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
 # Whoever starts first, one serves and the other stands by.
+# row: Hosts start one after the other
 . "$(dirname "$0")/lib.bash"
 lab_up
 for first in beta alpha; do

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: ISC
 # The fence command: before a takeover, where its failure is no obstacle; and of
 # a primary whose standby is silent, which goes on alone only when it succeeds.
+# row: Primary's host dies, with a fence command
+# row: Standby's host dies, with a fence command
 . "$(dirname "$0")/lib.bash"
 mkdir "$scratch/fence"
 chmod 755 "$scratch"

@@ -3,6 +3,8 @@
 # Lost carrier of one card: no takeover while the other path is heard, and the
 # session goes on when it is back; half the proof when the rest is silent. Of
 # all cards of the standby: it is the one that is cut off, and serves nobody.
+# row: A card of the primary loses its carrier
+# row: All cards of the standby lose their carrier
 . "$(dirname "$0")/lib.bash"
 took_over() {
 	log_has "$1" jeebsd.log 'taking-over:'

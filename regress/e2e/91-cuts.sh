@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# Who reaches whom no more: each way of cutting the LAN and the link.
+. "$(dirname "$0")/lib.bash"
+. "$top/regress/e2e/fencing.bash"
+# timeout: 600
+lab_up
+login a vip
+
+heal() {
+	lab heal
+	protected_again
+	is "one serves" "$(lab status --json |
+		jq -c '[.hosts[] | select(.role == "primary")] | length')" 1
+}
+
+row "LAN between the hosts cut, link up"
+lab cut --lan alpha beta
+stall a alpha 10000
+sleep 1
+is "who serves" "$(serving)" alpha
+heal
+
+row "Primary cut off from the clients only"
+lab cut alpha client
+cut=$EPOCHREALTIME
+sleep 3
+is "who serves" "$(serving)" alpha
+lab heal
+stall a alpha 15000
+is "no takeover" "$(serving)" alpha
+
+row "Client's packets don't reach the primary"
+lab cut --oneway client alpha
+sleep 2
+is "who serves" "$(serving)" alpha
+lab heal
+stall a alpha 15000
+
+row "Link down, LAN up"
+lab cut --link alpha beta
+stall a alpha 20000
+is "who serves" "$(serving)" alpha
+refuses "no takeover" log_has beta jeebsd.log 'taking-over:'
+heal
+
+row "Standby's heartbeats don't reach the primary"
+lab cut --oneway beta alpha
+stall a alpha 20000
+is "who serves" "$(serving)" alpha
+refuses "no takeover" log_has beta jeebsd.log 'taking-over:'
+heal
+
+row "Primary's heartbeats don't reach the standby"
+lab cut --oneway alpha beta
+stall a beta 15000
+heal
+is "who stands by" "$(lab status --json | jq -r .standby)" alpha
+
+# Both reach the client, neither the other. beta serves now.
+row "Hosts cut off from each other, both reach the clients"
+lab cut alpha beta
+stall a alpha 15000
+pty a 'sleep 4000' || :
+stall a alpha 5000
+heal
+is "who serves" "$(serving)" alpha
+
+# The same with a client that doesn't press a key for long after it: longer than
+# alone-after, and than what a sign of the clients is good for.
+row "Hosts cut off from each other, the clients idle"
+lab cut alpha beta
+check "beta takes over" within 10 eval '[[ $(state_of beta) == primary-alone ]]'
+sleep "${IDLE:-12}"
+refuses "alpha doesn't serve" eval '[[ $(state_of alpha) == primary-alone ]]'
+stall a beta 10000
+heal
+is "who serves" "$(serving)" beta
+done_testing

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: ISC
+# For the tests of jeebsd(8)'s section FENCING, 90 to 94.
+
+# row TITLE: what follows, up to the next one, proves the entry of that name;
+# regress/check/fencing.sh compares the names.
+row() {
+	row=$1
+	echo "row: $1"
+}
+
+# stall NAME HOST MAX: a key pressed now is answered in MAX ms, by HOST.
+stall() {
+	local n=$1 host=$2 max=$(($3 * ${TIMEOUT_FACTOR:-1})) from=$EPOCHREALTIME
+	if ! shell_answers "$n" "$max"; then
+		fail "$row: no answer in $max ms: $pty_answer"
+		return
+	fi
+	is "$row: served by" "$shell_host" "$host"
+	echo "stall: $row: $(((${EPOCHREALTIME/./} - ${from/./}) / 1000)) ms"
+	check "the same client process" pty "$n" alive
+}
+
+protected_again() {
+	check "protected again" within 20 eval \
+		'[[ $(lab status --json | jq .protected) == true ]]'
+}
+
+# state_of HOST: as jeebsd(8) names it.
+state_of() {
+	lab status --json | jq -r ".hosts.$1.state"
+}
+
+# A process that speaks without end, so that something new could leave always.
+talk() {
+	login "$1" "${2-vip}"
+	pty "$1" 'send while :; do echo $RANDOM; sleep 0.01; done\r'
+	check "$1 talks" pty "$1" 'expect 5000 [0-9]+\r\n[0-9]+'
+}
+
+# new_bytes NAME FROM TO MAC: frames with data in a stopped capture of what MAC
+# says as the VIP's sshd, between two times in seconds.
+new_bytes() {
+	captured "$1" "ether src $4 and src host $VIP and tcp src port 22 and
+		ip[2:2] - ((ip[0] & 0xf) << 2) - ((tcp[12] & 0xf0) >> 2) != 0" |
+		awk -v from="$2" -v to="$3" '$1 > from && $1 < to' | wc -l
+}
+
+plus() {
+	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.6f", a + b }'
+}
+
+svc_mac() {
+	lab exec "$1" -- cat /sys/class/net/svc0/address
+}
+
+# signal_jeebsd HOST SIGNAL
+signal_jeebsd() {
+	lab exec "$1" -- bash -c "kill -$2 \"\$(</run/jeebsd.pid)\""
+}
