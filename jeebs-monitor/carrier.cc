@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: ISC
 #include "carrier.hh"
 
-#include <ifaddrs.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 
-#include "flow.hh"
+#include "local-address.hh"
 #include "unique_fd.hh"
 
 namespace jeebs {
@@ -35,30 +33,14 @@ struct CarrierWatch::Impl : std::enable_shared_from_this<Impl> {
 void
 CarrierWatch::Impl::find()
 {
-	ifaddrs *all = nullptr;
+	auto on = local_addresses();
 
-	indices.assign(addresses.size(), 0);
-	if (getifaddrs(&all) == -1)
-		return;
-	for (ifaddrs *i = all; i != nullptr; i = i->ifa_next) {
-		if (i->ifa_addr == nullptr)
-			continue;
-		std::string text;
-		if (i->ifa_addr->sa_family == AF_INET) {
-			auto *a = reinterpret_cast<sockaddr_in *>(i->ifa_addr);
-			text = IpAddr::from_bytes({reinterpret_cast<uint8_t *>(
-			    &a->sin_addr), 4}).to_string();
-		} else if (i->ifa_addr->sa_family == AF_INET6) {
-			auto *a = reinterpret_cast<sockaddr_in6 *>(
-			    i->ifa_addr);
-			text = IpAddr::from_bytes({reinterpret_cast<uint8_t *>(
-			    &a->sin6_addr), 16}).to_string();
-		}
-		for (size_t n = 0; n < addresses.size(); n++)
-			if (addresses[n] == text)
-				indices[n] = if_nametoindex(i->ifa_name);
+	indices.clear();
+	for (const std::string &a : addresses) {
+		auto it = on.find(a);
+		indices.push_back(it == on.end() ? 0 :
+		    if_nametoindex(it->second.c_str()));
 	}
-	freeifaddrs(all);
 }
 
 void

@@ -423,6 +423,28 @@ check_addresses(Section &s, const Config &c)
 				    c.heartbeats[i].remote));
 }
 
+// A primary that goes on alone by what the LAN tells must not be one that only
+// lost sight of the other host.
+void
+check_single_path(Section &s, Config &c)
+{
+	std::set<std::string> ours, theirs;
+
+	for (const HeartbeatPath &h : c.heartbeats) {
+		ours.insert(h.local);
+		theirs.insert(h.remote);
+	}
+	bool single = ours.size() < 2 || theirs.size() < 2;
+	if (single && c.fence.empty() && !c.unsafe_single_path)
+		s.bad("heartbeat", "the hosts hear each other on one path "
+		    "only: when it breaks both could serve; add one that "
+		    "shares nothing with it, or `fence`, or say "
+		    "unsafe-single-path = true");
+	if (!single && c.unsafe_single_path)
+		c.warnings.push_back(s.note("unsafe-single-path", "there is "
+		    "more than one path, remove it"));
+}
+
 Config
 read_root(const toml::table &t, const std::string &name)
 {
@@ -457,7 +479,13 @@ read_root(const toml::table &t, const std::string &name)
 	}
 	for (const toml::table *v : s.tables("heartbeat"))
 		c.heartbeats.push_back(read_heartbeat(name, *v));
+	c.unsafe_single_path = s.opt_bool("unsafe-single-path", false);
 	c.fence = s.argv("fence");
+	if (!c.fence.empty() && (c.fence[0] == "/bin/true" ||
+	    c.fence[0] == "/usr/bin/true"))
+		s.bad("fence", "always succeeds, and so would say that a host "
+		    "is off which serves; put the command there that turns it "
+		    "off");
 	s.duration("fence-timeout", c.fence_timeout);
 	if (const toml::table *v = s.table("audit")) {
 		Section audit(name, *v, "audit.");
@@ -467,6 +495,7 @@ read_root(const toml::table &t, const std::string &name)
 	read_timing(name, s, c);
 	s.done();
 	check_addresses(s, c);
+	check_single_path(s, c);
 	return c;
 }
 
@@ -555,6 +584,28 @@ parse_config(std::string_view text, const std::string &name)
 	} catch (const Bad &e) {
 		return tl::unexpected(Error{one_line(e.what())});
 	}
+}
+
+Result<void>
+check_paths(const Config &c, const std::map<std::string, std::string> &on)
+{
+	std::string lan;
+
+	if (c.unsafe_single_path || !c.fence.empty())
+		return {};
+	for (const HeartbeatPath &h : c.heartbeats) {
+		auto it = on.find(h.local);
+		if (it == on.end() || std::none_of(c.vips.begin(),
+		    c.vips.end(), [&](const VipConfig &v) {
+			return v.interface == it->second;
+		}))
+			return {};
+		lan = it->second;
+	}
+	return fail(fmt::format("{}: heartbeat: all paths go by {}, as the "
+	    "VIPs do: when that LAN splits both hosts could serve; add one "
+	    "beside it, or `fence`, or say unsafe-single-path = true", c.file,
+	    lan));
 }
 
 Result<Config>

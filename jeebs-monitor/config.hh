@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,6 +64,7 @@ struct Config {
 	std::string key_file = "/etc/jeebs/key";
 	std::string user = "_jeebs";
 	bool preferred = false;
+	bool unsafe_single_path = false;
 	InputMode input_commit = InputMode::hold;
 	PeerConfig peer;
 	std::vector<VipConfig> vips;			// at least one
@@ -89,5 +91,10 @@ struct Config {
 // The same from text; name stands for the file in errors.
 [[nodiscard]] Result<Config> parse_config(std::string_view text,
     const std::string &name);
+
+// What the file alone doesn't tell: does a path run beside the VIPs' LAN?
+// interfaces: which one has an address, of those that this host has.
+[[nodiscard]] Result<void> check_paths(const Config &,
+    const std::map<std::string, std::string> &interfaces);
 
 } // namespace jeebs

@@ -13,6 +13,7 @@
 #include "commit-log.hh"
 #include "jeebs-testing.h"
 #include "jeebs-wire.h"
+#include "local-address.hh"
 #include "log.hh"
 
 namespace jeebs {
@@ -56,7 +57,7 @@ link_options(const Config &c)
 }
 
 std::vector<std::string>
-local_addresses(const Config &c)
+heartbeat_addresses(const Config &c)
 {
 	std::vector<std::string> v;
 	for (const auto &h : c.heartbeats)
@@ -124,7 +125,7 @@ Daemon::Daemon(boost::asio::io_context &io, const Config &config,
 		heard(h);
 	}),
       service_(io, config.peer.address, config.service_port),
-      carrier_(io, local_addresses(config), [this](size_t i, bool up) {
+      carrier_(io, heartbeat_addresses(config), [this](size_t i, bool up) {
 		detector_.carrier(i, up);
 		evaluate(BootClock::now());
 	}),
@@ -154,6 +155,8 @@ Daemon::prepare()
 Result<void>
 Daemon::start()
 {
+	if (auto r = check_paths(config_, local_addresses()); !r)
+		return r;
 	auto epoch = EpochFile::open(config_.epoch_file());
 	if (!epoch)
 		return tl::unexpected(epoch.error());

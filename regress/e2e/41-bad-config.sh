@@ -48,8 +48,14 @@ refused "an unknown key" '1a colour = "red"' 2 colour
 refused "an unknown key in a table" 's/^name = .*/&\nport-number = 7/' 6 port-number
 refused "a bad address" 's/10\.77\.0\.100/10.77.0.300/' 9 address
 refused "a wrong type" 's/^host = .*/host = 7/' 1 host
-refused "a bad duration" '$a [timing]\ndetect = "soon"' 15 detect
+refused "a bad duration" '$a [timing]\ndetect = "soon"' 18 detect
 refused "a bad key" 's/^public_key = .*/public_key = "abc"/' 7 public_key
+refused "one heartbeat path" '14,$d' 11 unsafe-single-path
+check "unless it says so" eval "sed -e '14,\$d' -e '1a unsafe-single-path = true' \
+	'$scratch/good' >'$scratch/single' && '$jeebsd' -t -f '$scratch/single'"
+refused "a fence that is none" '1a fence = ["/bin/true"]' 2 fence
+refused "alone before the standby's time is over" \
+	'$a [timing]\nalone-after = "1s"' 18 alone-after
 refused "input-commit" '1a input-commit = "maybe"' 2 input-commit
 refuses "a missing file" "$jeebsd" -t -f "$scratch/none"
 check "is named" said "$scratch/none" "$jeebsd" -t -f "$scratch/none"

@@ -3,6 +3,10 @@
 
 #include <sys/socket.h>
 
+#include <map>
+
+#include <fmt/format.h>
+
 #include "config.hh"
 
 using namespace jeebs;
@@ -32,6 +36,9 @@ const char *const good =
 	"[[heartbeat]]\n"
 	"local = \"10.77.0.2\"\n"
 	"remote = \"10.77.0.3\"\n"
+	"[[heartbeat]]\n"
+	"local = \"10.77.1.2\"\n"
+	"remote = \"10.77.1.3\"\n"
 	"[timing]\n"
 	"detect = \"500ms\"\n";
 
@@ -104,7 +111,7 @@ BOOST_AUTO_TEST_CASE(a_lease_beyond_detect_is_told)
 	    "f.conf");
 	BOOST_REQUIRE_MESSAGE(c, c.error().what);
 	BOOST_REQUIRE(c->warnings.size() == 1u);
-	BOOST_TEST(c->warnings[0].find("f.conf:23: timing.lease: longer than "
+	BOOST_TEST(c->warnings[0].find("f.conf:26: timing.lease: longer than "
 	    "detect") == 0u);
 }
 
@@ -114,7 +121,7 @@ BOOST_AUTO_TEST_CASE(unknown_keys)
 	    "key, remove it or see jeebsd.conf(5)");
 	refused(with("port = 7022", "prot = 7022"), "f.conf:8: peer.prot: "
 	    "unknown key, remove it or see jeebsd.conf(5)");
-	refused(with("detect", "detects"), "f.conf:22: timing.detects: "
+	refused(with("detect", "detects"), "f.conf:25: timing.detects: "
 	    "unknown key, remove it or see jeebsd.conf(5)");
 	refused(with("[service]", "[services]"), "f.conf:16: services: "
 	    "unknown key, remove it or see jeebsd.conf(5)");
@@ -152,7 +159,7 @@ BOOST_AUTO_TEST_CASE(wrong_types)
 
 BOOST_AUTO_TEST_CASE(durations)
 {
-	const char *line = "f.conf:22: timing.detect: must be a string such "
+	const char *line = "f.conf:25: timing.detect: must be a string such "
 	    "as \"150ms\" or \"2s\", at most one hour";
 	for (const char *v : { "500", "\"500\"", "\"ms\"", "\"-5ms\"",
 	    "\"0ms\"", "\"5 ms\"", "\"5m\"", "\"1.5s\"", "\"3601s\"",
@@ -171,7 +178,7 @@ BOOST_AUTO_TEST_CASE(addresses)
 	    "f.conf:11: vip.address: not an address of one host");
 	refused_at(with("fd77:0::100", "fe80::1"),
 	    "f.conf:14: vip.address: link-local");
-	refused(with("10.77.0.3\"\n[timing]", "fd77::3\"\n[timing]"),
+	refused(with("10.77.0.3\"\n[[", "fd77::3\"\n[["),
 	    "f.conf:20: heartbeat.remote: must be of the same family as "
 	    "local");
 	refused(with("\"fd77:0::100\"", "\"10.77.0.100\""), "f.conf:10: vip: "
@@ -187,11 +194,77 @@ BOOST_AUTO_TEST_CASE(what_could_double_a_connection)
 	refused_at(with("\"beta\"", "\"alpha\""), "f.conf:5: peer: name is "
 	    "this host's own");
 	refused_at(with("\"500ms\"", "\"500ms\"\nalone-after = \"1s\""),
-	    "f.conf:23: timing.alone-after: must be at least");
+	    "f.conf:26: timing.alone-after: must be at least");
 	refused_at(with("\"500ms\"", "\"500ms\"\nlease = \"60ms\""),
-	    "f.conf:23: timing.lease: must be at least two heartbeats");
+	    "f.conf:26: timing.lease: must be at least two heartbeats");
 	refused_at(with("\"500ms\"", "\"120ms\""),
-	    "f.conf:22: timing.detect: must be at least suspect");
+	    "f.conf:25: timing.detect: must be at least suspect");
+}
+
+// Hosts that stop hearing each other while both reach clients, and a primary
+// that goes on alone by what the LAN tells.
+BOOST_AUTO_TEST_CASE(one_path_is_refused_unless_it_says_so)
+{
+	const std::string line = "f.conf:18: heartbeat: the hosts hear each "
+	    "other on one path only: when it breaks both could serve; add one "
+	    "that shares nothing with it, or `fence`, or say "
+	    "unsafe-single-path = true";
+	auto one = with("[[heartbeat]]\nlocal = \"10.77.1.2\"\n"
+	    "remote = \"10.77.1.3\"\n", "");
+	refused(one, line);
+	// Twice the same address is no second path.
+	refused(with("local = \"10.77.1.2\"", "local = \"10.77.0.2\""), line);
+	refused(with("remote = \"10.77.1.3\"", "remote = \"10.77.0.3\""), line);
+	refused("unsafe-single-path = false\n" + one, "f.conf:19" +
+	    line.substr(9));
+	refused("unsafe-single-path = 1\n" + one,
+	    "f.conf:1: unsafe-single-path: must be true or false");
+	auto c = parse_config("unsafe-single-path = true\n" + one, "f.conf");
+	BOOST_REQUIRE_MESSAGE(c, c.error().what);
+	BOOST_TEST(c->unsafe_single_path);
+	BOOST_TEST(c->warnings.empty());
+	c = parse_config("fence = [\"/sbin/fence\"]\n" + one, "f.conf");
+	BOOST_REQUIRE_MESSAGE(c, c.error().what);
+	BOOST_TEST(!c->unsafe_single_path);
+	// Nothing to excuse.
+	c = parse_config("unsafe-single-path = true\n" + std::string(good),
+	    "f.conf");
+	BOOST_REQUIRE_MESSAGE(c, c.error().what);
+	BOOST_REQUIRE(c->warnings.size() == 1u);
+	BOOST_TEST(c->warnings[0] == "f.conf:1: unsafe-single-path: there is "
+	    "more than one path, remove it");
+}
+
+BOOST_AUTO_TEST_CASE(paths_beside_the_service_lan)
+{
+	auto c = parse_config(good, "f.conf");
+	BOOST_REQUIRE_MESSAGE(c, c.error().what);
+	const std::map<std::string, std::string> apart =
+	    {{"10.77.0.2", "eth0"}, {"10.77.1.2", "eth1"}};
+	const std::map<std::string, std::string> together =
+	    {{"10.77.0.2", "eth0"}, {"10.77.1.2", "eth0"}};
+	BOOST_TEST(check_paths(*c, apart).has_value());
+	// An address that isn't there is another error.
+	BOOST_TEST(check_paths(*c, {}).has_value());
+	auto r = check_paths(*c, together);
+	BOOST_REQUIRE(!r);
+	BOOST_TEST(r.error().what == "f.conf: heartbeat: all paths go by eth0, "
+	    "as the VIPs do: when that LAN splits both hosts could serve; add "
+	    "one beside it, or `fence`, or say unsafe-single-path = true");
+	c->unsafe_single_path = true;
+	BOOST_TEST(check_paths(*c, together).has_value());
+	c->unsafe_single_path = false;
+	c->fence = {"/sbin/fence"};
+	BOOST_TEST(check_paths(*c, together).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_fence_that_proves_nothing)
+{
+	for (const char *f : { "/bin/true", "/usr/bin/true" })
+		refused(fmt::format("fence = [\"{}\"]\n", f) + good,
+		    "f.conf:1: fence: always succeeds, and so would say that a "
+		    "host is off which serves; put the command there that "
+		    "turns it off");
 }
 
 BOOST_AUTO_TEST_CASE(a_key_that_is_none)
@@ -252,7 +325,7 @@ BOOST_AUTO_TEST_CASE(syntax_errors_name_the_line)
 	    "f.conf:2: syntax: ");
 	refused_at(with("[peer]", "[peer"), "f.conf:5: syntax: ");
 	refused_at(std::string(good) + "detect = \"1s\"\n",
-	    "f.conf:23: syntax: ");
+	    "f.conf:26: syntax: ");
 }
 
 BOOST_AUTO_TEST_CASE(what_the_parser_asserts)
