@@ -19,7 +19,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/timerfd.h>
-#include <sys/uio.h>
 
 #include <errno.h>
 #include <limits.h>
@@ -50,15 +49,8 @@
 /* A checkpoint at least so often, so that the standby can forget. */
 #define CHECKPOINT_BYTES	(256 * 1024)
 #define CHECKPOINT_RECORDS	128
-/* With so much uncommitted, a record is made of no less than this. */
-#define GATHER_AHEAD		(128 * 1024)
-#define GATHER_BYTES		(96 * 1024)
-/*
- * How much farther than upstream sshd may seal ahead of the client: more than
- * the window of a channel, so that it is this that limits, whatever a commit
- * takes; and less than FULL_BYTES.
- */
-#define PIPELINE_FACTOR		20
+/* How much farther than upstream sshd may seal ahead of the client. */
+#define PIPELINE_FACTOR		8
 /* Unsent records beyond this: jeebsd is stuck, stop sealing. */
 #define BACKLOG_MAX		(2 * 1024 * 1024)
 #define WAITING_RETRY_MS	10	/* at first, then twice as long */
@@ -79,12 +71,10 @@ static struct {
 	int kick, commit;	/* tokens of eight bytes */
 	struct jeebs_ring *ring;
 	uint32_t ring_size;
-	int sleeps;		/* as the ring says */
 	struct jeebs_chain *chain;
 	struct jeebs_state *state;
 	struct sshbuf *backlog;	/* sealed, not yet in the ring */
 	struct sshbuf *objects;
-	struct sshbuf *head, *sealed;	/* of the record in the making */
 	int transport_dirty;
 
 	uint64_t in_read;	/* offset of the next byte from the client */
@@ -108,8 +98,6 @@ jeebs_export_init(int mon_fd, int sock, uint64_t in, uint64_t out)
 	if ((ex.tail = sshbuf_new()) == NULL ||
 	    (ex.backlog = sshbuf_new()) == NULL ||
 	    (ex.objects = sshbuf_new()) == NULL ||
-	    (ex.head = sshbuf_new()) == NULL ||
-	    (ex.sealed = sshbuf_new()) == NULL ||
 	    (ex.state = jeebs_state_new()) == NULL)
 		fatal_f("out of memory");
 	if ((ex.timer = timerfd_create(CLOCK_MONOTONIC,
@@ -156,7 +144,6 @@ detach(void)
 	if (ex.ring != NULL)
 		jeebs_ring_unmap(ex.ring, ex.ring_size);
 	ex.ring = NULL;
-	ex.sleeps = 0;
 	close_fd(&ex.kick);
 	close_fd(&ex.commit);
 	sshbuf_reset(ex.backlog);
@@ -186,19 +173,9 @@ acked(void)
 }
 
 static void
-kick(void)
-{
-	const uint64_t one = 1;
-
-	if (!jeebs_ring_must_kick(ex.ring))
-		return;
-	if (write(ex.kick, &one, sizeof(one)) == -1 && errno != EAGAIN)
-		error_f("kick: %s", strerror(errno));
-}
-
-static void
 flush(void)
 {
+	const uint64_t one = 1;
 	size_t n;
 	int r;
 
@@ -209,7 +186,8 @@ flush(void)
 		return;
 	if ((r = sshbuf_consume(ex.backlog, n)) != 0)
 		fatal_fr(r, "backlog");
-	kick();
+	if (write(ex.kick, &one, sizeof(one)) == -1 && errno != EAGAIN)
+		error_f("kick: %s", strerror(errno));
 }
 
 /* Collects the objects that changed, or all of them, in ex.objects. */
@@ -255,47 +233,7 @@ collect(struct ssh *ssh, int full)
 }
 
 /*
- * Seals a record of ex.objects and hands it over: straight to the ring, where
- * its stream is copied for the first time, or to the backlog if the ring has
- * no room for all of it.
- */
-static int
-ship(struct jeebs_envelope *env, const u_char *stream, size_t streamlen)
-{
-	struct iovec iov[3];
-	size_t at = sshbuf_len(ex.backlog), len;
-	int r;
-
-	len = JEEBS_ENVELOPE_LEN + streamlen + sshbuf_len(ex.objects) +
-	    JEEBS_TAG_LEN;
-	if (at != 0 || jeebs_ring_room(ex.ring, ex.ring_size) < 4 + len) {
-		if ((r = sshbuf_put_u32(ex.backlog, (u_int)len)) != 0 ||
-		    (r = jeebs_chain_seal(ex.chain, env, stream, streamlen,
-		    ex.objects, ex.backlog)) != 0)
-			return r;
-		flush();
-		return 0;
-	}
-	sshbuf_reset(ex.head);
-	sshbuf_reset(ex.sealed);
-	if ((r = sshbuf_put_u32(ex.head, (u_int)len)) != 0 ||
-	    (r = jeebs_chain_seal_around(ex.chain, env, stream, streamlen,
-	    ex.objects, ex.head, ex.sealed)) != 0)
-		return r;
-	iov[0].iov_base = sshbuf_mutable_ptr(ex.head);
-	iov[0].iov_len = sshbuf_len(ex.head);
-	iov[1].iov_base = (void *)stream;
-	iov[1].iov_len = streamlen;
-	iov[2].iov_base = sshbuf_mutable_ptr(ex.sealed);
-	iov[2].iov_len = sshbuf_len(ex.sealed);
-	if (!jeebs_ring_put(ex.ring, ex.ring_size, iov, 3))
-		return SSH_ERR_INTERNAL_ERROR;
-	kick();
-	return 0;
-}
-
-/*
- * Makes one record with the stream bytes from offset from on.
+ * Seals one record with the stream bytes from offset from on and queues it.
  * Only the first record of an incarnation reaches back to bytes that were
  * written already.
  */
@@ -307,15 +245,11 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 	struct sshbuf *all = NULL;
 	struct jeebs_envelope env;
 	const u_char *stream;
-	size_t streamlen;
+	size_t streamlen, at;
 	uint64_t out_end = ex.out_written + sshbuf_len(output);
 	int r;
 
 	streamlen = out_end - from;
-	/* By a quarter: upstream's steps are small, and each copies all. */
-	if (streamlen > GATHER_BYTES && (r = sshbuf_allocate(output,
-	    sshbuf_len(output) / 4)) != 0)
-		return r;
 	if (from >= ex.out_written)
 		stream = sshbuf_ptr(output) + (from - ex.out_written);
 	else {
@@ -338,7 +272,12 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 	env.in_off = ex.in_read - sshbuf_len(input);
 	env.out_off = from;
 	env.acked_off = MINIMUM(acked(), from);
-	if ((r = ship(&env, stream, streamlen)) != 0)
+	at = sshbuf_len(ex.backlog);
+	if ((r = sshbuf_put_u32(ex.backlog, 0)) != 0 ||
+	    (r = jeebs_chain_seal(ex.chain, &env, stream, streamlen,
+	    ex.objects, ex.backlog)) != 0 ||
+	    (r = sshbuf_poke_u32(ex.backlog, at,
+	    sshbuf_len(ex.backlog) - at - 4)) != 0)
 		goto out;
 	ex.in_recorded = env.in_off;
 	ex.out_recorded = out_end;
@@ -348,6 +287,7 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 	}
 	ex.records++;
 	ex.bytes += streamlen;
+	flush();
 	jeebs_testing_recorded(ssh, &env, stream, ex.objects, ex.state);
  out:
 	sshbuf_free(all);
@@ -554,25 +494,12 @@ npoll(void)
 	return 2;
 }
 
-/*
- * Bulk output goes in fewer, larger records: each costs every process on its
- * way about as much as 20 KB of stream. Nothing waits longer than for a
- * commit, which is on its way, as long as more is sealed.
- */
-static int
-gather(uint64_t out_end)
-{
-	return ex.out_recorded > committed() + GATHER_AHEAD &&
-	    out_end - ex.out_recorded < GATHER_BYTES;
-}
-
 static void
 update(struct ssh *ssh)
 {
 	struct sshbuf *output = ssh_packet_get_output(ssh);
 	struct sshbuf *input = ssh_packet_get_input(ssh);
 	enum jeebs_record_type type;
-	uint64_t out_end;
 	int r;
 
 	/* Broken input is being discarded, and then the connection ends. */
@@ -582,9 +509,8 @@ update(struct ssh *ssh)
 		try_start(ssh);
 	if (ex.phase != PROTECTED)
 		return;
-	out_end = ex.out_written + sshbuf_len(output);
-	if ((ex.in_read - sshbuf_len(input) != ex.in_recorded ||
-	    out_end != ex.out_recorded) && !gather(out_end)) {
+	if (ex.in_read - sshbuf_len(input) != ex.in_recorded ||
+	    ex.out_written + sshbuf_len(output) != ex.out_recorded) {
 		type = ex.records >= CHECKPOINT_RECORDS ||
 		    ex.bytes >= CHECKPOINT_BYTES ?
 		    JEEBS_REC_CHECKPOINT : JEEBS_REC_PROGRESS;
@@ -595,38 +521,10 @@ update(struct ssh *ssh)
 	flush();
 }
 
-/*
- * May this process sleep until a commit, or room in the ring, comes with a
- * token? While something can be written the client's TCP wakes it.
- */
-static void
-may_sleep(struct ssh *ssh)
-{
-	size_t len = sshbuf_len((struct sshbuf *)ssh_packet_get_output(ssh));
-
-	if (ex.phase != PROTECTED || (sshbuf_len(ex.backlog) == 0 &&
-	    (len == 0 || may_write(ssh, len) != 0)))
-		return;
-	jeebs_ring_sleep(ex.ring, 1);
-	ex.sleeps = 1;
-	/* once more: what came before that had no token */
-	flush();
-}
-
-static void
-awake(void)
-{
-	if (ex.sleeps)
-		jeebs_ring_sleep(ex.ring, 0);
-	ex.sleeps = 0;
-}
-
-/* The caller looks at what may be written after this. */
 static void
 prepare_poll(struct ssh *ssh, struct pollfd *pfd)
 {
 	update(ssh);
-	may_sleep(ssh);
 	pfd[0].fd = ex.mon_fd;
 	pfd[1].fd = ex.phase == PROTECTED ? ex.commit : ex.timer;
 	pfd[0].events = pfd[1].events = POLLIN;
@@ -639,7 +537,6 @@ after_poll(struct ssh *ssh, struct pollfd *pfd, int *ret)
 	uint64_t n;
 	int woken = 0;
 
-	awake();
 	*ret -= (pfd[0].revents != 0) + (pfd[1].revents != 0);
 	/* The client can't answer a probe that is held back here. */
 	if (ex.gated && sshbuf_len(output) != 0 &&
@@ -663,12 +560,7 @@ closing_wait(struct ssh *ssh, const struct timespec *left, int may_send)
 {
 	struct pollfd pfd[2];
 	uint64_t n;
-	int r;
 
-	may_sleep(ssh);
-	if (!may_send && may_write(ssh, sshbuf_len((struct sshbuf *)
-	    ssh_packet_get_output(ssh))) != 0)
-		return 0;
 	pfd[0].fd = ex.mon_fd;
 	pfd[0].events = POLLIN;
 	if (may_send) {
@@ -679,9 +571,7 @@ closing_wait(struct ssh *ssh, const struct timespec *left, int may_send)
 		pfd[1].events = POLLIN;
 	}
 	pfd[0].revents = pfd[1].revents = 0;
-	r = ppoll(pfd, 2, left, NULL);
-	awake();
-	if (r == -1 && errno != EINTR)
+	if (ppoll(pfd, 2, left, NULL) == -1 && errno != EINTR)
 		return -1;
 	if ((pfd[1].revents & POLLIN) != 0 &&
 	    read(pfd[1].fd, &n, sizeof(n)) == -1 && errno != EAGAIN)
@@ -763,9 +653,6 @@ child(struct ssh *ssh, struct Session *s)
 	ex.state = NULL;
 	sshbuf_free(ex.objects);
 	ex.objects = NULL;
-	sshbuf_free(ex.head);
-	sshbuf_free(ex.sealed);
-	ex.head = ex.sealed = NULL;
 	if (jeebs_on_child != NULL)
 		jeebs_on_child();
 	jeebs_session_child(ssh, s);
