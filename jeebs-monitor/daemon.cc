@@ -13,7 +13,6 @@
 #include "commit-log.hh"
 #include "jeebs-testing.h"
 #include "jeebs-wire.h"
-#include "local-address.hh"
 #include "log.hh"
 
 namespace jeebs {
@@ -155,8 +154,6 @@ Daemon::prepare()
 Result<void>
 Daemon::start()
 {
-	if (auto r = check_paths(config_, local_addresses()); !r)
-		return r;
 	auto epoch = EpochFile::open(config_.epoch_file());
 	if (!epoch)
 		return tl::unexpected(epoch.error());

@@ -22,6 +22,7 @@
 #include "daemon.hh"
 #include "jeebs-wire.h"
 #include "key.hh"
+#include "local-address.hh"
 #include "log.hh"
 #include "unique_fd.hh"
 
@@ -176,6 +177,8 @@ main(int argc, char **argv)
 		fatal(fmt::format("{}: peer.public_key: is this host's own "
 		    "key, put the peer's there", file));
 	Account account = find_account(*config);
+	if (auto r = check_paths(*config, local_addresses()); !r)
+		fatal(r.error().what);
 	for (const auto &w : config->warnings)
 		fprintf(stderr, "jeebsd: warning: %s\n", w.c_str());
 	if (test)

@@ -20,6 +20,9 @@ cat >"$scratch/good" <<-END
 	[[heartbeat]]
 	local = "10.77.0.1"
 	remote = "10.77.0.2"
+	[[heartbeat]]
+	local = "10.78.0.1"
+	remote = "10.78.0.3"
 END
 check "a good file" "$jeebsd" -t -f "$scratch/good"
 
@@ -53,6 +56,11 @@ refused "a bad key" 's/^public_key = .*/public_key = "abc"/' 7 public_key
 refused "one heartbeat path" '14,$d' 11 unsafe-single-path
 check "unless it says so" eval "sed -e '14,\$d' -e '1a unsafe-single-path = true' \
 	'$scratch/good' >'$scratch/single' && '$jeebsd' -t -f '$scratch/single'"
+# Addresses that this machine has, both on the VIP's interface.
+sed -e 's/10\.77\.0\.1"/127.0.0.1"/; s/10\.78\.0\.1"/::1"/; s/10\.78\.0\.3"/::3"/' \
+	"$scratch/good" >"$scratch/one-lan"
+check "all paths on the VIPs' LAN" said "$scratch/one-lan: heartbeat: all paths go by lo" \
+	"$jeebsd" -t -f "$scratch/one-lan"
 refused "a fence that is none" '1a fence = ["/bin/true"]' 2 fence
 refused "alone before the standby's time is over" \
 	'$a [timing]\nalone-after = "1s"' 18 alone-after
