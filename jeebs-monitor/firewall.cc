@@ -142,7 +142,7 @@ Firewall::install(bool enforced)
 	impl_->flows.clear();
 	const std::string made = "add table " + table + "\n";
 	const std::string chain = "chain " + table;
-	/* Whatever of these is missing, or of a kind that isn't ours, ends it. */
+	/* What is missing of these, or of another kind, ends it. */
 	if (impl_->nft.run("delete " + chain + " egress\n"
 	    "delete " + chain + " lease\n"
 	    "delete set " + table + " lease\n" + impl_->protected_sets() +

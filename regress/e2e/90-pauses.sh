@@ -16,7 +16,7 @@ thawed() {
 	exec {freezer}<&-
 }
 
-lab_up --set timing.detect=1500ms
+lab_up --set "timing.detect=${detect}ms"
 login a vip
 
 row "Primary frozen, for less than detect"
@@ -49,8 +49,7 @@ protected_again
 is "who stands by" "$(lab status --json | jq -r .standby)" alpha
 stop_capture
 check "alpha spoke before" test "$(new_bytes frozen 0 "$frozen" "$mac")" -gt 0
-# The lease is 1.5 s.
 is "bytes of alpha after its lease" \
-	"$(new_bytes frozen "$(plus "$frozen" 2.5)" "$(plus "$thawed" 60)" "$mac")" 0
+	"$(new_bytes frozen "$(plus "$frozen" "$lease" 0.2)" "$(plus "$thawed" 60)" "$mac")" 0
 check "b has a new shell" pty b 'expect 15000 new shell on beta'
 done_testing

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.bash"
 . "$top/regress/e2e/fencing.bash"
 # timeout: 600
-lab_up
+lab_up --set "timing.detect=${detect}ms"
 login a vip
 
 heal() {
@@ -71,7 +71,7 @@ is "who serves" "$(serving)" alpha
 row "Hosts cut off from each other, the clients idle"
 lab cut alpha beta
 check "beta takes over" within 10 eval '[[ $(state_of beta) == primary-alone ]]'
-sleep "${IDLE:-12}"
+sleep "${IDLE:-11}"
 refuses "alpha doesn't serve" eval '[[ $(state_of alpha) == primary-alone ]]'
 stall a beta 10000
 heal

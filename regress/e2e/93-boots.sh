@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.bash"
 . "$top/regress/e2e/fencing.bash"
 # timeout: 300
-lab_up
+lab_up --set "timing.detect=${detect}ms"
 
 row "Both hosts boot at once"
 login old vip

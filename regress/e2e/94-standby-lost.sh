@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.bash"
 . "$top/regress/e2e/fencing.bash"
 # timeout: 300
-lab_up
+lab_up --set "timing.detect=${detect}ms"
 login a vip
 
 row "Standby ends on purpose"

@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: ISC
 # For the tests of jeebsd(8)'s section FENCING, 90 to 94.
 
+# Longer than the default, so that a busy machine doesn't look like a dead one.
+detect=${DETECT:-1500}	# ms
+lease=$(printf '%d.%03d' $((detect / 1000)) $((detect % 1000)))
+alone=$((2 * detect + 500 > 2000 ? 2 * detect + 500 : 2000))
+alone=$(printf '%d.%03d' $((alone / 1000)) $((alone % 1000)))
+
 # row TITLE: what follows, up to the next one, proves the entry of that name;
 # regress/check/fencing.sh compares the names.
 row() {
@@ -46,7 +52,7 @@ new_bytes() {
 }
 
 plus() {
-	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.6f", a + b }'
+	awk 'BEGIN { for (i = 1; i < ARGC; i++) n += ARGV[i]; printf "%.6f", n }' "$@"
 }
 
 svc_mac() {
@@ -56,4 +62,13 @@ svc_mac() {
 # signal_jeebsd HOST SIGNAL
 signal_jeebsd() {
 	lab exec "$1" -- bash -c "kill -$2 \"\$(</run/jeebsd.pid)\""
+}
+
+# restart_jeebsd HOST [PID...]: killed, and started anew in the same breath, while
+# PIDs are killed between.
+restart_jeebsd() {
+	lab exec "$1" -- bash -c 'kill -KILL "$(</run/jeebsd.pid)" "${@:2}"
+		setsid "$1/monitor/jeebsd" -f /etc/jeebs/jeebsd.conf \
+			</dev/null >>/var/log/jeebsd.log 2>&1 &
+		echo $! >/run/jeebsd.pid' sh "$PROGRAMS" "${@:2}"
 }
