@@ -10,7 +10,7 @@ over_seconds=300	# many of them stop before the crash
 at_point() {
 	cut_point=$1
 	cut_before=$(cut_stopped)
-	lab switch "$victim" points "stop $cut_point"
+	lab switch "$victim" recorded-points "stop $cut_point"
 }
 
 cut_stopped() {
