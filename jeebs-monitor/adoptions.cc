@@ -33,6 +33,13 @@ name_of(const StoredSession &s)
 	return commit_log::name_of(s.flow, s.tcp.snd_base);
 }
 
+// Its client may believe delivered what isn't here.
+bool
+watched(const StoredSession &s)
+{
+	return !s.ended && !s.covered();
+}
+
 } // namespace
 
 // One session on its way.
@@ -337,7 +344,7 @@ Adoptions::go_all()
 		if (r->plan.unacked == 0)
 			(void)p_.ack_probe.send(r->s.tcp, r->plan.acked,
 			    r->plan.in_off, r->plan.ts_val);
-		if (!r->s.ended && !r->s.covered())
+		if (watched(r->s))
 			watcher_.add(r->s.flow, r->s.user, std::move(r->tcp),
 			    {r->plan.acked, r->s.out_end, r->s.in_off});
 		done_with(r);
@@ -373,15 +380,18 @@ Adoptions::feed(Run &r)
 		return;
 	log::debug("session from {}: {} packets to inject, bytes {} to {}",
 	    r.s.flow.remote_name(), pieces.size(), r.s.in_off, plan.known_to);
-	UniqueFd copy(fcntl(r.tcp.get(), F_DUPFD_CLOEXEC, 0));
-	if (!copy) {
+	// A copy only where it is watched as well: descriptors may be short.
+	UniqueFd tcp = watched(r.s) ?
+	    UniqueFd(fcntl(r.tcp.get(), F_DUPFD_CLOEXEC, 0)) :
+	    std::move(r.tcp);
+	if (!tcp) {
 		log::error("session from {} reset: its input is lost: {}",
 		    r.s.flow.remote_name(), strerror(errno));
 		p_.net.unprotect(r.s.flow);
 		(void)abort_connection(r.tcp.get());
 		return;
 	}
-	feeder_.add(r.s.flow, std::move(copy), r.s.in_off,
+	feeder_.add(r.s.flow, std::move(tcp), r.s.in_off,
 	    seq_of_offset(r.s.tcp.snd_base, r.plan.acked),
 	    InputFeed(std::move(pieces)));
 }

@@ -7,10 +7,10 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <vector>
 
 #include "buffer.hh"
+#include "ranges.hh"
 
 namespace jeebs {
 
@@ -24,7 +24,10 @@ public:
 	void clear();
 
 	// Every byte from `from` to here is held; `from` if that one isn't.
-	uint64_t contiguous(uint64_t from) const;
+	uint64_t contiguous(uint64_t from) const
+	{
+		return ranges_.contiguous(from);
+	}
 	// In order of arrival; valid until the next change.
 	std::vector<Bytes> packets() const;
 	size_t count() const { return packets_.size(); }
@@ -36,7 +39,7 @@ private:
 		Buffer data;
 	};
 	std::deque<Packet> packets_;
-	std::map<uint64_t, uint64_t> ranges_;	// begin to end; disjoint
+	Ranges ranges_;
 	size_t bytes_ = 0;
 };
 

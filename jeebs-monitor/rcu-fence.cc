@@ -13,7 +13,8 @@ RcuFence::RcuFence(boost::asio::io_context &io) : io_(io) {}
 
 RcuFence::~RcuFence()
 {
-	thread_.join();
+	if (thread_)
+		thread_->join();
 }
 
 Result<void>
@@ -39,8 +40,10 @@ RcuFence::pass(std::function<void()> done)
 void
 RcuFence::start()
 {
+	if (!thread_)
+		thread_.emplace(1);
 	now_ = std::exchange(next_, {});
-	boost::asio::post(thread_, [this, &io = io_,
+	boost::asio::post(*thread_, [this, &io = io_,
 	    alive = std::weak_ptr<bool>(alive_)] {
 		(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 		boost::asio::post(io, [this, alive] {

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -36,7 +37,8 @@ private:
 	boost::asio::io_context &io_;
 	std::vector<std::function<void()>> next_, now_;
 	std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-	boost::asio::thread_pool thread_{1};
+	// Begun when it is needed: with the privileges of then.
+	std::optional<boost::asio::thread_pool> thread_;
 };
 
 } // namespace jeebs

@@ -249,7 +249,7 @@ Auditor::ending(const Packet &p, size_t host, const Connection &c)
 		add(Rule::ending, p, c, fmt::format("{} emits {}, but the "
 		    "session is protected and no log says that it has ended",
 		    name(host), what));
-	else if (host != c.owner && c.holder != nobody)
+	else if ((host != c.owner || c.stranded) && c.holder != nobody)
 		add(Rule::ending, p, c, fmt::format("{} emits {}, but {} owns "
 		    "the connection and {} holds what it takes to go on",
 		    name(host), what, name(c.owner), name(c.holder)));

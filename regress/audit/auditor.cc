@@ -77,9 +77,11 @@ void
 Auditor::event(size_t log, const Event &e)
 {
 	if (e.kind == EventKind::dark) {
-		for (Host &h : hosts_)
-			if (h.name == e.text)
-				h.apply(e);
+		for (size_t i = 0; i < hosts_.size(); i++)
+			if (hosts_[i].name == e.text) {
+				hosts_[i].apply(e);
+				strand(i);
+			}
 		return;
 	}
 	Host &h = hosts_[log];
@@ -247,8 +249,20 @@ Auditor::adopt(size_t log, const Event &e, Connection &c)
 		    c.content.end()));
 	c.owner = log;
 	c.holder = nobody;
-	c.gated = false;
+	c.gated = c.stranded = false;
 	c.covered_from.reset();
+}
+
+// Its sessions live on only in what the other one holds.
+void
+Auditor::strand(size_t host)
+{
+	for (auto &[flow, all] : flows_)
+		for (auto &c : all)
+			if (c->owner == host) {
+				c->stranded = true;
+				c->gated = false;
+			}
 }
 
 // That host holds nothing any more.

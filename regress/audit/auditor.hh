@@ -46,6 +46,7 @@ private:
 	void begins_to_serve(size_t log, const Event &);
 	void held(size_t log, const Event &);
 	void adopt(size_t log, const Event &, Connection &);
+	void strand(size_t host);
 	void lose(size_t log);
 	Connection *named(const Event &);
 

@@ -39,6 +39,7 @@ struct Connection {
 	Ranges input;			// held
 	Stamp held_at = 0;
 	size_t holder = nobody;		// could adopt it
+	bool stranded = false;		// its owner lost power
 	std::string ended;		// the log's line that it is over
 
 	// Offset of a sequence number near what was sent last; may be < 0.

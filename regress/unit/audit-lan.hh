@@ -111,6 +111,15 @@ struct AuditLan {
 		line(w, "vips up");
 		line(w, "gate open");
 	}
+	// The lab cuts w's power.
+	void dark(Who w)
+	{
+		audit::Event e;
+		e.kind = audit::EventKind::dark;
+		e.time = tick();
+		e.text = name(w);
+		auditor.event(2, e);
+	}
 	void lease(Who w, unsigned ms)
 	{
 		line(w, fmt::format("gate lease={}", ms * 1'000'000ULL));

@@ -248,6 +248,32 @@ BOOST_AUTO_TEST_CASE(a_reset_with_its_reason)
 	BOOST_TEST(found() == "");
 }
 
+BOOST_AUTO_TEST_CASE(a_reset_by_an_owner_that_lost_power)
+{
+	AuditLan lan;
+	lan.protected_session();
+	lan.dark(alpha);
+	lan.line(alpha, "start host=alpha peer=x epoch=2 lease=500000000 "
+	    "port=22");
+	lan.serve(alpha, 3);
+	lan.server(alpha, 20, "", tcp_rst);
+	BOOST_TEST(lan.found() == "ending");	// beta holds it
+}
+
+BOOST_AUTO_TEST_CASE(a_reset_of_what_was_lost_with_both_hosts)
+{
+	AuditLan lan;
+	lan.protected_session();
+	lan.dark(alpha);
+	lan.dark(beta);
+	for (auto w : {beta, alpha})
+		lan.line(w, fmt::format("start host={} peer=x epoch=2 "
+		    "lease=500000000 port=22", AuditLan::name(w)));
+	lan.serve(alpha, 3);
+	lan.server(alpha, 20, "", tcp_rst);
+	BOOST_TEST(lan.found() == "");
+}
+
 BOOST_AUTO_TEST_CASE(a_reset_of_what_nobody_holds)
 {
 	protected_session();

@@ -7,7 +7,7 @@
 #include <iterator>
 #include <map>
 
-namespace jeebs::audit {
+namespace jeebs {
 
 class Ranges {
 public:
@@ -32,10 +32,20 @@ public:
 		    std::max(from, std::prev(it)->second);
 	}
 
+	// Offsets before this one aren't in it any more.
+	void trim(uint64_t offset)
+	{
+		while (!ranges_.empty() && ranges_.begin()->first < offset) {
+			auto range = ranges_.extract(ranges_.begin());
+			if (range.mapped() > offset)
+				ranges_.emplace(offset, range.mapped());
+		}
+	}
+
 	void clear() { ranges_.clear(); }
 
 private:
 	std::map<uint64_t, uint64_t> ranges_;	// begin to end
 };
 
-} // namespace jeebs::audit
+} // namespace jeebs
