@@ -35,6 +35,17 @@ name_of(const StoredSession &s)
 
 } // namespace
 
+// The far end of one of its forwards.
+struct Adoptions::Target {
+	StoredForward s;
+	AdoptForward at;
+	uint64_t acked = 0;
+	uint32_t ts_val = 0;
+	bool ask = false;
+	Hold::Packets held;
+	UniqueFd tcp;
+};
+
 // One session on its way.
 struct Adoptions::Run {
 	StoredSession s;
@@ -42,13 +53,15 @@ struct Adoptions::Run {
 	Hold::Packets held;	// taken from the queue, not injected yet
 	UniqueFd tcp;
 	std::unique_ptr<AdoptClient::Job> job;
+	std::vector<Target> targets;
+	Time ask_until{};	// of targets
 	Time adopt_start{};
 	bool over = false;
 };
 
 Adoptions::Adoptions(Parts parts, Hooks hooks)
     : p_(parts), hooks_(std::move(hooks)), ask_timer_(parts.io),
-      retry_timer_(parts.io), feeder_(parts.io, parts.injector), watcher_(parts.io, parts.net, parts.tap,
+      target_timer_(parts.io), retry_timer_(parts.io), feeder_(parts.io, parts.injector), watcher_(parts.io, parts.net, parts.tap,
       parts.config.timing.gap_timeout, [this](const Flow &flow,
       const std::string &user, const char *reason) {
 		report_->failed.push_back({user, flow.remote_name(), reason});
@@ -66,11 +79,14 @@ Adoptions::cancel()
 	running_ = paused_ = false;
 	waiting_.clear();
 	asking_.clear();
+	asking_targets_.clear();
+	target_timer_.cancel();
 	ready_.clear();
 	in_flight_ = left_ = 0;
 	ask_timer_.cancel();
 	retry_timer_.cancel();
 	feeder_.clear();
+	fed_targets_.clear();
 	watcher_.clear();
 }
 
@@ -79,6 +95,9 @@ Adoptions::forget(const Flow &flow)
 {
 	feeder_.forget(flow);
 	watcher_.forget(flow);
+	if (auto fed = fed_targets_.extract(flow))
+		for (const Flow &f : fed.mapped())
+			feeder_.forget(f);
 }
 
 void
@@ -271,9 +290,9 @@ Adoptions::hand_over(const RunPtr &r)
 	q.records = records->get();
 	std::weak_ptr<bool> alive = alive_;
 	auto job = p_.adopt.adopt(q, p_.config.timing.adopt_timeout,
-	    [this, alive, r](Result<uint64_t> out_end) {
+	    [this, alive, r](Result<AdoptReady> ready) {
 		if (!alive.expired() && running_ && !r->over)
-			answered(r, std::move(out_end));
+			answered(r, std::move(ready));
 	});
 	if (job) {
 		r->job = std::move(*job);
@@ -284,15 +303,171 @@ Adoptions::hand_over(const RunPtr &r)
 }
 
 void
-Adoptions::answered(const RunPtr &r, Result<uint64_t> out_end)
+Adoptions::answered(const RunPtr &r, Result<AdoptReady> answer)
 {
 	in_flight_--;
 	report_->span("adopted", r->adopt_start, BootClock::now());
-	if (!out_end)
-		return reset(r, out_end.error().what);
-	if (*out_end != r->s.out_end && !jeebs_testing("nonce-reused"))
+	if (!answer)
+		return reset(r, answer.error().what);
+	if (answer->out_end != r->s.out_end && !jeebs_testing("nonce-reused"))
 		return reset(r, fmt::format("sshd-adopt read {} bytes of the "
-		    "stream, {} are stored", *out_end, r->s.out_end));
+		    "stream, {} are stored", answer->out_end, r->s.out_end));
+	find_targets(*r, *answer);
+	const bool ask = std::any_of(r->targets.begin(), r->targets.end(),
+	    [](const Target &t) { return t.ask; });
+	if (!ask)
+		return ready(r);
+	r->ask_until = BootClock::now() + ack_wait;
+	asking_targets_.push_back(r);
+	if (asking_targets_.size() == 1)
+		collect_targets();
+	start_more();
+}
+
+// Those that can go on. What sshd-adopt says was in a record, and so may be the
+// user's word.
+void
+Adoptions::find_targets(Run &r, const AdoptReady &answer)
+{
+	const auto now = std::chrono::steady_clock::now();
+	for (const AdoptForward &at : answer.forwards) {
+		auto s = p_.store.forwards().find(at.id);
+		if (!s || s->sid != r.s.sid ||
+		    !p_.store.forwards().whole(at.id, at.taken)) {
+			log::info("forward of {} on channel {} is closed: {}",
+			    log::printable(r.s.user), at.channel, s ?
+			    "its target's bytes aren't all here" :
+			    "it isn't known here");
+			continue;
+		}
+		Target t;
+		t.s = std::move(*s);
+		t.at = at;
+		t.acked = at.data_off;
+		t.ts_val = t.s.tcp.ts_val + static_cast<uint32_t>(
+		    std::chrono::duration_cast<std::chrono::milliseconds>(
+		    now - t.s.tcp_at).count()) + ts_margin_ms;
+		t.ask = at.data_end - at.data_off > exact_ack_bytes;
+		if (t.ask) {
+			p_.tap.add(t.s.flow, t.s.tcp.snd_base,
+			    t.s.tcp.rcv_base, {at.data_off, at.data_end,
+			    at.taken});
+			p_.tap.ask(t.s.flow);
+			if (auto ok = p_.ack_probe.send(t.s.tcp, at.data_off,
+			    at.taken, t.ts_val); !ok)
+				log::warning("asking {}: {}",
+				    t.s.flow.remote_name(), ok.error().what);
+		}
+		r.targets.push_back(std::move(t));
+	}
+}
+
+void
+Adoptions::take_held(Target &t)
+{
+	for (auto &packet : p_.net.take_held(t.s.flow)) {
+		if (t.ask)
+			if (auto seg = Segment::parse(packet))
+				(void)p_.tap.client(*seg);
+		t.held.push_back(std::move(packet));
+	}
+}
+
+void
+Adoptions::collect_targets()
+{
+	const Time now = BootClock::now();
+	std::vector<RunPtr> done;
+
+	p_.net.drain_hold();
+	std::erase_if(asking_targets_, [&](const RunPtr &r) {
+		bool all = true;
+		for (Target &t : r->targets) {
+			take_held(t);
+			const TapFacts *f = p_.tap.facts(t.s.flow);
+			if (t.ask && f != nullptr && f->answer)
+				t.acked = std::clamp(*f->answer, t.at.data_off,
+				    t.at.data_end);
+			else if (t.ask)
+				all = false;
+		}
+		if (all || now >= r->ask_until)
+			done.push_back(r);
+		return all || now >= r->ask_until;
+	});
+	for (const RunPtr &r : done)
+		ready(r);
+	if (asking_targets_.empty())
+		return;
+	target_timer_.expires_after(ack_poll);
+	target_timer_.async_wait([this](error_code ec) {
+		if (!ec && running_)
+			collect_targets();
+	});
+}
+
+void
+Adoptions::hand_over_targets(Run &r)
+{
+	std::erase_if(r.targets, [this, &r](Target &t) {
+		p_.tap.remove(t.s.flow);
+		auto fd = p_.restorer.restore({t.s.tcp, t.acked, t.at.taken,
+		    t.ts_val});
+		Result<void> ok;
+		if (fd)
+			ok = r.job->target(t.at.channel, t.acked, fd->get());
+		else
+			ok = tl::unexpected(fd.error());
+		if (!ok) {
+			log::warning("forward of {} to {} is closed: {}",
+			    log::printable(r.s.user), t.s.flow.remote_name(),
+			    ok.error().what);
+			return true;
+		}
+		t.tcp = std::move(*fd);
+		return false;
+	});
+}
+
+// Out of repair mode, and given what the dead host had been sent.
+void
+Adoptions::go_with_targets(Run &r)
+{
+	for (Target &t : r.targets) {
+		if (auto ok = p_.restorer.release(t.tcp.get()); !ok)
+			log::error("forward to {}: {}",
+			    t.s.flow.remote_name(), ok.error().what);
+		take_held(t);
+		auto all = p_.store.forwards().inputs(t.s.id);
+		for (const auto &p : t.held)
+			all.push_back(p);
+		auto plan = plan_input(t.s.flow, t.s.tcp.rcv_base, t.at.taken,
+		    all);
+		std::deque<InputPiece> pieces;
+		for (const auto &p : plan.order)
+			pieces.push_back({p.begin, p.end, Buffer(all[p.index])});
+		log::info("forward of {} to {} goes on, {} bytes sent again, "
+		    "{} packets given", log::printable(r.s.user),
+		    t.s.flow.remote_name(), t.at.data_end - t.acked,
+		    pieces.size());
+		if (!pieces.empty())
+			fed_targets_[r.s.flow].push_back(t.s.flow);
+		if (!pieces.empty())
+			feeder_.add(t.s.flow, std::move(t.tcp), t.at.taken,
+			    seq_of_offset(t.s.tcp.snd_base, t.acked),
+			    InputFeed(std::move(pieces)));
+		// A target that is silent says where it stands when asked.
+		else if (t.at.data_end == t.acked)
+			(void)p_.ack_probe.send(t.s.tcp, t.acked, t.at.taken,
+			    t.ts_val);
+	}
+	r.targets.clear();
+}
+
+void
+Adoptions::ready(const RunPtr &r)
+{
+	hand_over_targets(*r);
 	ready_.push_back(r);
 	if (!go_posted_) {
 		// Those that are ready together go together: one change of
@@ -324,7 +499,10 @@ Adoptions::go_all()
 	for (const RunPtr &r : batch) {
 		take_held(*r);
 		feed(*r);
+		go_with_targets(*r);
 		flows.push_back(r->s.flow);
+		for (const Flow &f : p_.store.forwards().flows_of(r->s.sid))
+			flows.push_back(f);
 	}
 	p_.net.release(flows);
 	report_->span("go", start, BootClock::now());
@@ -413,6 +591,7 @@ Adoptions::reset(const RunPtr &r, const std::string &reason)
 		log::warning("session from {}: reset: {}",
 		    r->s.flow.remote_name(), ok.error().what);
 	p_.net.release({&r->s.flow, 1});
+	p_.net.release(p_.store.forwards().flows_of(r->s.sid));
 	// A client that is past this reset's number takes no notice of it, nor
 	// of none at all (RFC 5961 section 3.2). It answers a question, and the
 	// kernel, which knows no such connection, answers that with a reset.
@@ -432,6 +611,8 @@ Adoptions::done_with(const RunPtr &r)
 	r->job.reset();
 	left_--;
 	hooks_.let_go(r->s.flow);
+	for (const Flow &f : p_.store.forwards().flows_of(r->s.sid))
+		hooks_.let_go(f);
 }
 
 void

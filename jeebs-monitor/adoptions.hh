@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -68,6 +69,7 @@ public:
 
 private:
 	struct Run;
+	struct Target;
 	using RunPtr = std::shared_ptr<Run>;
 
 	void ask_clients();
@@ -76,7 +78,13 @@ private:
 	void start_session(const RunPtr &);
 	Result<void> restore(Run &);
 	void hand_over(const RunPtr &);
-	void answered(const RunPtr &, Result<uint64_t>);
+	void answered(const RunPtr &, Result<AdoptReady>);
+	void find_targets(Run &, const AdoptReady &);
+	void collect_targets();
+	void take_held(Target &);
+	void hand_over_targets(Run &);
+	void go_with_targets(Run &);
+	void ready(const RunPtr &);
 	void go_all();
 	void go(Run &);
 	void feed(Run &);
@@ -91,11 +99,12 @@ private:
 	Hooks hooks_;
 	TakeoverReport *report_ = nullptr;
 	bool running_ = false, go_posted_ = false, paused_ = false;
-	std::vector<RunPtr> waiting_, asking_, ready_;
+	std::vector<RunPtr> waiting_, asking_, asking_targets_, ready_;
 	size_t in_flight_ = 0, left_ = 0;
 	Time ask_until_{};
-	boost::asio::steady_timer ask_timer_, retry_timer_;
+	boost::asio::steady_timer ask_timer_, target_timer_, retry_timer_;
 	InputFeeder feeder_;
+	std::unordered_map<Flow, std::vector<Flow>> fed_targets_; // by session
 	GapWatcher watcher_;
 	uint64_t next_job_ = 1;
 	std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

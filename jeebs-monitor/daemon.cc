@@ -73,9 +73,10 @@ closed_by_kernel(const std::string &reason)
 }
 
 // Descriptors of a session at most: channel, TCP connection, the ends of two
-// pipes, and two more of a new ring before the old one goes; and of all else:
+// pipes, and two more of a new ring before the old one goes, the socket for
+// forwards, and one forward (there are as many places); and of all else:
 // monitors that have just connected, a takeover's sockets, links.
-constexpr rlim_t session_fds = 6, other_fds = 320;
+constexpr rlim_t session_fds = 8, other_fds = 320;
 constexpr rlim_t least_places = 8;
 
 size_t
@@ -221,6 +222,12 @@ Daemon::export_handlers()
 		net_.unprotect(i.flow);
 		takeover_.forget(i.flow);
 	};
+	h.may_end = [this](const Flow &f, bool may) {
+		if (may)
+			net_.unprotect(f);
+		else
+			net_.protect(f);
+	};
 	h.delivered = [this](const Flow &f) { return takeover_.delivered(f); };
 	return h;
 }
@@ -343,6 +350,8 @@ Daemon::link_frame(const FrameView &f)
 	case FrameType::tcp:
 	case FrameType::cover:
 	case FrameType::input:
+	case FrameType::forward:
+	case FrameType::taken:
 	case FrameType::close:
 		// Nothing may be added to what is being adopted, and nothing
 		// committed by one who serves.

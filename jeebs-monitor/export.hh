@@ -56,6 +56,8 @@ public:
 		// It became protected, or isn't any more.
 		std::function<void(const SessionInfo &)> changed;
 		std::function<void(const SessionInfo &)> closed;
+		// FIN and RST of a forward's connection may go out, or not.
+		std::function<void(const Flow &, bool may)> may_end;
 		// Offset up to which an adopted session's client believes its
 		// bytes delivered although its socket hasn't all of them yet.
 		std::function<uint64_t(const Flow &)> delivered;

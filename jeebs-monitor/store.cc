@@ -72,6 +72,7 @@ void Store::forget(std::unique_ptr<Incarnation> &i)
 	if (i == nullptr)
 		return;
 	account(*i, 0, i->bytes);
+	forwards_.close_session(i->sid);
 	by_sid_.erase(i->sid);
 	i.reset();
 }
@@ -275,6 +276,7 @@ void Store::close(uint64_t sid)
 void Store::clear()
 {
 	by_sid_.clear();
+	forwards_.clear();
 	flows_.clear();
 	user_bytes_.clear();
 	bytes_ = input_total_ = 0;

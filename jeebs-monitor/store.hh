@@ -18,6 +18,7 @@
 #include "buffer.hh"
 #include "chain.hh"
 #include "flow.hh"
+#include "forward-store.hh"
 #include "frame.hh"
 #include "held-input.hh"
 #include "result.hh"
@@ -108,6 +109,9 @@ public:
 	std::optional<Flow> flow_of(uint64_t sid) const;
 	// Where the incarnation that would be adopted stands, if there is one.
 	std::optional<StreamEdges> edges(const Flow &) const;
+	// Of these sessions; those of an incarnation go with it.
+	ForwardStore &forwards() { return forwards_; }
+
 	// By the sid of the incarnation that would be adopted, or one to be.
 	[[nodiscard]] Result<StoredSession> find(uint64_t sid) const;
 	[[nodiscard]] Result<StoredSession> find(const Flow &) const;
@@ -169,6 +173,7 @@ private:
 	void erase(Entry &);
 
 	StoreLimits limits_;
+	ForwardStore forwards_;
 	Shares shares_;
 	Entries flows_;
 	std::unordered_map<uint64_t, Entries::iterator> by_sid_;

@@ -45,6 +45,7 @@
 #include "jeebs/jeebs-msg.h"
 #include "jeebs/jeebs-ring.h"
 #include "jeebs/jeebs-session.h"
+#include "jeebs/jeebs-source.h"
 #include "jeebs/jeebs-state.h"
 #include "jeebs/jeebs-testing.h"
 
@@ -297,6 +298,7 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 	    (r = sshbuf_poke_u32(ex.backlog, at,
 	    sshbuf_len(ex.backlog) - at - 4)) != 0)
 		goto out;
+	jeebs_forward_recorded(env.seq);
 	ex.in_recorded = env.in_off;
 	ex.out_recorded = out_end;
 	if (type == JEEBS_REC_CHECKPOINT) {
@@ -352,6 +354,7 @@ try_start(struct ssh *ssh)
 		logit("jeebs: not protected: compression is on");
 		detach();
 		ex.gated = 0;
+		jeebs_forward_attach(ssh, -1, 1);
 		return;
 	}
 	from = acked();
@@ -386,7 +389,7 @@ attach(struct ssh *ssh, struct sshbuf *m, int *fds, int nfds)
 	    (r = sshbuf_get_u64(m, &epoch)) != 0)
 		fatal_fr(r, "parse");
 	if (sshbuf_len(m) != 0 || keylen != JEEBS_KEY_LEN ||
-	    idlen != JEEBS_ID_LEN || nfds != 3)
+	    idlen != JEEBS_ID_LEN || nfds != 4)
 		fatal_f("malformed");
 	if ((r = jeebs_ring_map(fds[0], &ex.ring, &ex.ring_size)) != 0)
 		fatal_fr(r, "map ring");
@@ -399,6 +402,7 @@ attach(struct ssh *ssh, struct sshbuf *m, int *fds, int nfds)
 	ex.commit = fds[2];
 	if ((ex.chain = jeebs_chain_new(key, id, epoch)) == NULL)
 		fatal_f("chain");
+	jeebs_forward_attach(ssh, fds[3], 0);
 	try_start(ssh);
 }
 
@@ -411,7 +415,7 @@ from_monitor(struct ssh *ssh)
 
 	if ((m = sshbuf_new()) == NULL)
 		fatal_f("sshbuf_new");
-	if ((r = jeebs_msg_recv(ex.mon_fd, m, fds, 3, &nfds,
+	if ((r = jeebs_msg_recv(ex.mon_fd, m, fds, 4, &nfds,
 	    MSG_DONTWAIT)) != 0) {
 		if (r == SSH_ERR_SYSTEM_ERROR &&
 		    (errno == EAGAIN || errno == EINTR)) {
@@ -433,6 +437,7 @@ from_monitor(struct ssh *ssh)
 	case JEEBS_MSG_UNATTACH:
 		detach();
 		ex.gated = 0;
+		jeebs_forward_attach(ssh, -1, 1);
 		debug("jeebs: going on unprotected");
 		break;
 	default:
@@ -503,7 +508,7 @@ newkeys(struct ssh *ssh)
 static u_int
 npoll(void)
 {
-	return 2;
+	return 3;
 }
 
 static void
@@ -524,7 +529,8 @@ update(struct ssh *ssh)
 		try_start(ssh);
 	if (ex.phase != PROTECTED)
 		return;
-	if (ex.in_read - sshbuf_len(input) != ex.in_recorded ||
+	if (jeebs_forward_due() ||
+	    ex.in_read - sshbuf_len(input) != ex.in_recorded ||
 	    ex.out_written + sshbuf_len(output) != ex.out_recorded) {
 		type = ex.records >= CHECKPOINT_RECORDS ||
 		    ex.bytes >= CHECKPOINT_BYTES ?
@@ -542,7 +548,8 @@ prepare_poll(struct ssh *ssh, struct pollfd *pfd)
 	update(ssh);
 	pfd[0].fd = ex.mon_fd;
 	pfd[1].fd = ex.phase == PROTECTED ? ex.commit : ex.timer;
-	pfd[0].events = pfd[1].events = POLLIN;
+	pfd[2].fd = jeebs_forward_fd();
+	pfd[0].events = pfd[1].events = pfd[2].events = POLLIN;
 }
 
 static int
@@ -552,7 +559,8 @@ after_poll(struct ssh *ssh, struct pollfd *pfd, int *ret)
 	uint64_t n;
 	int woken = 0;
 
-	*ret -= (pfd[0].revents != 0) + (pfd[1].revents != 0);
+	*ret -= (pfd[0].revents != 0) + (pfd[1].revents != 0) +
+	    (pfd[2].revents != 0);
 	/* The client can't answer a probe that is held back here. */
 	if (ex.gated && sshbuf_len(output) != 0 &&
 	    may_write(ssh, sshbuf_len(output)) == 0)
@@ -560,8 +568,13 @@ after_poll(struct ssh *ssh, struct pollfd *pfd, int *ret)
 	if (pfd[1].revents != 0 && pfd[1].fd != -1) {
 		if (read(pfd[1].fd, &n, sizeof(n)) == -1 && errno != EAGAIN)
 			error_f("read: %s", strerror(errno));
+		if (ex.ring != NULL)
+			jeebs_forward_committed(
+			    jeebs_ring_committed_seq(ex.ring));
 		woken = 1;
 	}
+	if (pfd[2].revents != 0)
+		jeebs_forward_event(ssh);
 	if (pfd[0].revents != 0 && pfd[0].fd != -1) {
 		from_monitor(ssh);
 		woken = 1;
@@ -683,7 +696,12 @@ const struct jeebs_hooks jeebs_session_hooks = {
 	.prepare_poll = prepare_poll,
 	.after_poll = after_poll,
 	.resume = resume,
-	.connecting = jeebs_forward_connecting,
+	.connecting = jeebs_source_bind,
+	.connected = jeebs_forward_connected,
+	.want = jeebs_forward_want,
+	.did_receive = jeebs_forward_did_read,
+	.may_send = jeebs_forward_may_write,
+	.did_send = jeebs_forward_did_write,
 	.set_fds = jeebs_channel_set_fds,
 	.exec = jeebs_session_exec,
 	.child = child,

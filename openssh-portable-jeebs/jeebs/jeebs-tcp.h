@@ -5,6 +5,10 @@
 
 #include "jeebs-wire.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Stream offsets at one moment. */
 struct jeebs_offsets {
 	uint64_t in;	/* client bytes that were read from the socket */
@@ -12,8 +16,8 @@ struct jeebs_offsets {
 };
 
 /*
- * Reads state and offsets of an accepted connection that nobody else uses at
- * the moment. Needs CAP_NET_ADMIN: sequence numbers can be seen in repair
+ * Reads state and offsets of a connection that nobody else uses at the moment.
+ * One that was not accepted: its SYN counts as a byte that was written. Needs CAP_NET_ADMIN: sequence numbers can be seen in repair
  * mode only (net/ipv4/tcp.c, TCP_QUEUE_SEQ). Returns 0 or SSH_ERR_*.
  */
 int	jeebs_tcp_read(int fd, struct jeebs_tcp_state *,
@@ -21,5 +25,9 @@ int	jeebs_tcp_read(int fd, struct jeebs_tcp_state *,
 
 /* Addresses and ports of fd. Returns 0 or SSH_ERR_*. */
 int	jeebs_tcp_addrs(int fd, struct jeebs_tcp_state *);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* JEEBS_TCP_H */

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: ISC
+#include "forward-store.hh"
+
+#include <algorithm>
+
+#include "segment.hh"
+
+namespace jeebs {
+
+Result<void>
+ForwardStore::open(const ForwardFrame &f, const std::string &user,
+    SteadyTime now)
+{
+	if (f.id == 0 || all_.contains(f.id))
+		return fail("forward's number in use");
+	const auto n = std::count_if(all_.begin(), all_.end(),
+	    [&f](const auto &e) { return e.second.f.sid == f.sid; });
+	if (static_cast<size_t>(n) >= limits_.session_forwards)
+		return fail("this session has too many forwards");
+	Entry e;
+	e.f.id = f.id;
+	e.f.sid = f.sid;
+	e.f.flow = Flow::from_state(f.tcp);
+	e.f.tcp = f.tcp;
+	e.f.tcp_at = now;
+	e.user = user;
+	all_.emplace(f.id, std::move(e));
+	return {};
+}
+
+void
+ForwardStore::tcp(const TcpFrame &t, SteadyTime now)
+{
+	auto it = all_.find(t.sid);
+	if (it == all_.end() || Flow::from_state(t.tcp) != it->second.f.flow)
+		return;
+	it->second.f.tcp = t.tcp;
+	it->second.f.tcp_at = now;
+}
+
+void
+ForwardStore::cover(const CoverFrame &c)
+{
+	if (auto it = all_.find(c.sid); it != all_.end())
+		it->second.f.covered_from = c.from;
+}
+
+void
+ForwardStore::account(Entry &e, size_t before)
+{
+	auto &own = user_bytes_[e.user];
+	own += e.held.bytes() - before;
+	bytes_ += e.held.bytes() - before;
+	if (own == 0)
+		user_bytes_.erase(e.user);
+}
+
+void
+ForwardStore::taken(const TakenFrame &t)
+{
+	auto it = all_.find(t.id);
+	if (it == all_.end())
+		return;
+	const size_t before = it->second.held.bytes();
+	it->second.held.consumed(t.offset);
+	account(it->second, before);
+}
+
+Result<void>
+ForwardStore::input(const InputFrame &i)
+{
+	auto it = all_.find(i.sid);
+	if (it == all_.end())
+		return {};
+	Entry &e = it->second;
+	auto reject = [&](const char *why) {
+		close(i.sid);
+		return fail(why);
+	};
+	const auto seg = Segment::parse(i.packet);
+	if (!seg || seg->flow_to_local() != e.f.flow || seg->has(tcp_syn) ||
+	    seg->has(tcp_rst) ||
+	    seg->checksum_state() == ChecksumState::wrong)
+		return reject("a packet that isn't its target's");
+	if (seq_of_offset(e.f.tcp.rcv_base, i.offset) != seg->seq())
+		return reject("a packet at another offset");
+	const size_t before = e.held.bytes();
+	if (!e.held.add(i.offset, i.offset +
+	    static_cast<uint32_t>(seg->end_seq() - seg->seq()), seg->bytes()))
+		return {};
+	account(e, before);
+	if (e.held.bytes() > limits_.forward_bytes ||
+	    e.held.count() > limits_.forward_packets)
+		return reject("what the target sent takes too much memory");
+	if (bytes_ > limits_.total_bytes &&
+	    user_bytes_[e.user] > limits_.total_bytes / user_bytes_.size())
+		return reject("what targets sent takes too much memory");
+	return {};
+}
+
+void
+ForwardStore::close(uint64_t id)
+{
+	auto it = all_.find(id);
+	if (it == all_.end())
+		return;
+	const size_t before = it->second.held.bytes();
+	it->second.held.clear();
+	account(it->second, before);
+	all_.erase(it);
+}
+
+void
+ForwardStore::close_session(uint64_t sid)
+{
+	std::vector<uint64_t> ids;
+	for (const auto &[id, e] : all_)
+		if (e.f.sid == sid)
+			ids.push_back(id);
+	for (uint64_t id : ids)
+		close(id);
+}
+
+void
+ForwardStore::clear()
+{
+	all_.clear();
+	user_bytes_.clear();
+	bytes_ = 0;
+}
+
+std::optional<StoredForward>
+ForwardStore::find(uint64_t id) const
+{
+	auto it = all_.find(id);
+	if (it == all_.end())
+		return std::nullopt;
+	StoredForward f = it->second.f;
+	f.held_bytes = it->second.held.bytes();
+	return f;
+}
+
+std::vector<Flow>
+ForwardStore::flows() const
+{
+	std::vector<Flow> flows;
+	for (const auto &[id, e] : all_)
+		flows.push_back(e.f.flow);
+	return flows;
+}
+
+std::vector<Flow>
+ForwardStore::flows_of(uint64_t sid) const
+{
+	std::vector<Flow> flows;
+	for (const auto &[id, e] : all_)
+		if (e.f.sid == sid)
+			flows.push_back(e.f.flow);
+	return flows;
+}
+
+bool
+ForwardStore::whole(uint64_t id, uint64_t from) const
+{
+	auto it = all_.find(id);
+	return it != all_.end() && it->second.f.covered_from &&
+	    it->second.held.contiguous(from) >= *it->second.f.covered_from;
+}
+
+std::vector<Bytes>
+ForwardStore::inputs(uint64_t id) const
+{
+	auto it = all_.find(id);
+	return it == all_.end() ? std::vector<Bytes>{} :
+	    it->second.held.packets();
+}
+
+} // namespace jeebs
