@@ -330,14 +330,14 @@ Adoptions::go_all()
 	report_->span("go", start, BootClock::now());
 	for (const RunPtr &r : batch) {
 		report_->adopted++;
-		log::info("session of {} from {} adopted, {} bytes sent again",
+		log::info("session of {} from {} {}, {} bytes sent again",
 		    log::printable(r->s.user), r->s.flow.remote_name(),
-		    r->plan.unacked);
+		    r->s.ended ? "had ended" : "adopted", r->plan.unacked);
 		// A client that is silent says where it stands when asked.
 		if (r->plan.unacked == 0)
 			(void)p_.ack_probe.send(r->s.tcp, r->plan.acked,
 			    r->plan.in_off, r->plan.ts_val);
-		if (!r->s.covered())
+		if (!r->s.ended && !r->s.covered())
 			watcher_.add(r->s.flow, r->s.user, std::move(r->tcp),
 			    {r->plan.acked, r->s.out_end, r->s.in_off});
 		done_with(r);

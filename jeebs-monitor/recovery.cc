@@ -20,8 +20,6 @@ plan_adoption(const StoredSession &s, const TapFacts *facts,
 	};
 
 	p.sid = s.sid;
-	if (s.ended)
-		return no("it had ended");
 	if (!s.adoptable)
 		return no("its first record hadn't arrived");
 	p.acked = s.acked_off;
@@ -29,7 +27,8 @@ plan_adoption(const StoredSession &s, const TapFacts *facts,
 	if (p.acked < s.first_off)
 		return no(fmt::format("{} bytes that the client may lack are "
 		    "gone", s.first_off - p.acked));
-	if (!s.covered() && facts != nullptr && facts->server_seen &&
+	// Nobody reads what the client says to a session that has ended.
+	if (!s.ended && !s.covered() && facts != nullptr && facts->server_seen &&
 	    facts->server_ack > known_to)
 		return no(fmt::format("client byte in flight never seen: the "
 		    "dead host had ACKed {} more",

@@ -332,7 +332,7 @@ StoredSession Store::describe(const Entry &e, const Incarnation &i) const
 	s.tcp = i.tcp;
 	s.tcp_at = i.tcp_at;
 	s.ended = i.chain.ended();
-	s.adoptable = i.chain.started() && !s.ended;
+	s.adoptable = i.chain.started();
 	s.seq = i.chain.seq();
 	s.first_off = i.records.empty() ? 0 : i.records.front().out_off;
 	s.acked_off = i.acked;

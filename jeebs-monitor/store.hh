@@ -52,8 +52,8 @@ struct StoredSession {
 	std::array<uint8_t, JEEBS_ID_LEN> record_id{};
 	jeebs_tcp_state tcp{};
 	SteadyTime tcp_at{};	// when tcp arrived
-	bool adoptable = false;	// has a checkpoint, and no END
-	bool ended = false;	// an END record is in
+	bool adoptable = false;	// has a checkpoint
+	bool ended = false;	// an END record is in: only bytes are owed
 	uint64_t seq = 0;	// of the last record
 	uint64_t first_off = 0;	// stream offset of the first byte held
 	uint64_t acked_off = 0;	// ACKed, by the newest record

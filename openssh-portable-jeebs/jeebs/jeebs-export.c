@@ -288,6 +288,7 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 	ex.records++;
 	ex.bytes += streamlen;
 	flush();
+	jeebs_testing_recorded(ssh, &env, stream, ex.objects, ex.state);
  out:
 	sshbuf_free(all);
 	return r;
@@ -445,7 +446,10 @@ may_write(struct ssh *ssh, size_t len)
 	if ((upto = committed()) <= ex.out_written)
 		return 0;
 	jeebs_testing_kex(ssh, "committed");
-	return MINIMUM(len, upto - ex.out_written);
+	len = MINIMUM(len, upto - ex.out_written);
+	if (jeebs_testing("stop part-written"))
+		len = MAXIMUM(len / 2, 1);
+	return len;
 }
 
 static void
@@ -457,6 +461,8 @@ did_write(struct ssh *ssh, const u_char *p, size_t len)
 		fatal_fr(r, "tail");
 	ex.out_written += len;
 	jeebs_testing_kex(ssh, "sent");
+	if (len < sshbuf_len((struct sshbuf *)ssh_packet_get_output(ssh)))
+		jeebs_testing_stop("part-written");
 	if (sshbuf_len(ex.tail) > CHECKPOINT_BYTES)
 		(void)acked();
 }
@@ -598,6 +604,8 @@ closing(struct ssh *ssh)
 			ended = 1;
 		}
 		flush();
+		if (ended && committed() == ex.out_recorded)
+			jeebs_testing_stop("end-committed");
 		if (may_write(ssh, sshbuf_len(output)) != 0 &&
 		    ssh_packet_write_poll(ssh) != 0)
 			break;

@@ -27,6 +27,7 @@
 #include "log.h"
 #include "misc.h"
 #include "monitor.h"
+#include "monitor_wrap.h"
 #include "packet.h"
 #include "servconf.h"
 #include "sshbuf.h"
@@ -35,6 +36,7 @@
 #include "jeebs/jeebs-account.h"
 #include "jeebs/jeebs-adopt.h"
 #include "jeebs/jeebs-chain.h"
+#include "jeebs/jeebs-ending.h"
 #include "jeebs/jeebs-export.h"
 #include "jeebs/jeebs-msg.h"
 #include "jeebs/jeebs-root.h"
@@ -223,89 +225,17 @@ map_records(u_char *last)
 	return r;
 }
 
-/*
- * As the user, in the chroot if there is one: gives
- * monitor_apply_keystate() what authentication would have given it.
- */
-void
-jeebs_adopt_keystate(struct ssh *ssh)
-{
-	struct sshbuf *transport, *copy;
-	u_char last = 0;
-	int r;
-
-	jeebs_on_resume = jeebs_revive;
-	jeebs_on_child = forget_records;
-	if ((rv.state = jeebs_state_new()) == NULL ||
-	    (rv.stream = sshbuf_new()) == NULL)
-		fatal_f("out of memory");
-	if ((r = map_records(&last)) != 0)
-		jeebs_job_fail("records: %s", ssh_err(r));
-	explicit_bzero(jeebs_job->session_key,
-	    sizeof(jeebs_job->session_key));
-	close(jeebs_job->records);
-	jeebs_job->records = -1;
-	if (last == JEEBS_REC_END)
-		jeebs_job_fail("the session had ended");
-	if (jeebs_job->acked < rv.stream_off || jeebs_job->acked >
-	    rv.stream_off + sshbuf_len(rv.stream))
-		jeebs_job_fail("the client's acknowledgement %llu is outside of what "
-		    "is recorded", (unsigned long long)jeebs_job->acked);
-	if ((transport = jeebs_state_get(rv.state, JEEBS_TAG_TRANSPORT,
-	    0)) == NULL)
-		jeebs_job_fail("records: no keys");
-	if ((copy = sshbuf_new()) == NULL ||
-	    (r = sshbuf_putb(copy, transport)) != 0)
-		fatal_f("sshbuf_putb");
-	jeebs_monitor_set_keystate(copy);
-}
-
-static int
-import_channel(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
-{
-	return jeebs_channel_import(ssh, id, body);
-}
-
-static int
-revive_channel(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
-{
-	struct sshbuf *s;
-	int r;
-
-	s = jeebs_state_get(rv.state, JEEBS_TAG_SESSION, id);
-	if (s != NULL && (r = jeebs_session_import(ssh, id, s, ctx)) != 0)
-		error_r(r, "channel %u: session is closed", id);
-	return jeebs_channel_revived(ssh, id);
-}
-
-/* Bytes that the client may not have go first. */
+/* Takes what the client has acknowledged off the stream. */
 static void
-import_transport(struct ssh *ssh)
+skip_acked(void)
 {
-	struct sshbuf *b, *output = ssh_packet_get_output(ssh);
 	uint64_t out_end = rv.stream_off + sshbuf_len(rv.stream);
 	int r;
 
-	jeebs_export_offsets(rv.in_off, jeebs_job->acked);
-	/* it would be sealed with counters that were used before */
-	if (sshbuf_len(output) != 0)
-		fatal_f("output before the session was restored");
 	if ((r = sshbuf_consume(rv.stream,
-	    jeebs_job->acked - rv.stream_off)) != 0 ||
-	    (r = sshbuf_putb(output, rv.stream)) != 0)
-		fatal_fr(r, "output");
+	    jeebs_job->acked - rv.stream_off)) != 0)
+		fatal_fr(r, "stream");
 	rv.stream_off = out_end;
-	if ((b = jeebs_state_get(rv.state, JEEBS_TAG_COUNTERS, 0)) == NULL)
-		jeebs_job_fail("records: no counters");
-	if ((r = jeebs_packet_set_counters(ssh, b)) != 0)
-		jeebs_job_fail("counters: %s", ssh_err(r));
-	if ((b = jeebs_state_get(rv.state, JEEBS_TAG_KEX, 0)) != NULL &&
-	    (r = jeebs_packet_set_kex(ssh, b)) != 0)
-		jeebs_job_fail("key exchange under way: %s", ssh_err(r));
-	if ((b = jeebs_state_get(rv.state, JEEBS_TAG_CONNECTION, 0)) == NULL)
-		jeebs_job_fail("records: no connection");
-	if ((r = jeebs_connection_import(b)) != 0)
-		jeebs_job_fail("connection: %s", ssh_err(r));
 }
 
 static void
@@ -338,6 +268,110 @@ wait_for_go(void)
 	sshbuf_free(m);
 	close(jeebs_job->sock);
 	jeebs_job->sock = -1;
+}
+
+/*
+ * The session had ended when its host died: the client gets what it lacks and
+ * then FIN. As for any other adoption the records prove that it is so, to a
+ * process that may do no more than the user; jeebsd could tell neither the
+ * bytes nor the end from forged ones.
+ */
+static void
+finish(struct ssh *ssh)
+{
+	size_t lost;
+
+	skip_acked();
+	wait_for_go();
+	lost = jeebs_ending_send(ssh_packet_get_connection_out(ssh),
+	    rv.stream);
+	logit("jeebs: the session had ended; %zu bytes of it didn't reach "
+	    "the client", lost);
+	forget_records();
+	mm_terminate();
+	exit(0);
+}
+
+/*
+ * As the user, in the chroot if there is one: gives
+ * monitor_apply_keystate() what authentication would have given it.
+ */
+void
+jeebs_adopt_keystate(struct ssh *ssh)
+{
+	struct sshbuf *transport, *copy;
+	u_char last = 0;
+	int r;
+
+	jeebs_on_resume = jeebs_revive;
+	jeebs_on_child = forget_records;
+	if ((rv.state = jeebs_state_new()) == NULL ||
+	    (rv.stream = sshbuf_new()) == NULL)
+		fatal_f("out of memory");
+	if ((r = map_records(&last)) != 0)
+		jeebs_job_fail("records: %s", ssh_err(r));
+	explicit_bzero(jeebs_job->session_key,
+	    sizeof(jeebs_job->session_key));
+	close(jeebs_job->records);
+	jeebs_job->records = -1;
+	if (jeebs_job->acked < rv.stream_off || jeebs_job->acked >
+	    rv.stream_off + sshbuf_len(rv.stream))
+		jeebs_job_fail("the client's acknowledgement %llu is outside of what "
+		    "is recorded", (unsigned long long)jeebs_job->acked);
+	if (last == JEEBS_REC_END)
+		finish(ssh);
+	if ((transport = jeebs_state_get(rv.state, JEEBS_TAG_TRANSPORT,
+	    0)) == NULL)
+		jeebs_job_fail("records: no keys");
+	if ((copy = sshbuf_new()) == NULL ||
+	    (r = sshbuf_putb(copy, transport)) != 0)
+		fatal_f("sshbuf_putb");
+	jeebs_monitor_set_keystate(copy);
+}
+
+static int
+import_channel(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
+{
+	return jeebs_channel_import(ssh, id, body);
+}
+
+static int
+revive_channel(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
+{
+	struct sshbuf *s;
+	int r;
+
+	s = jeebs_state_get(rv.state, JEEBS_TAG_SESSION, id);
+	if (s != NULL && (r = jeebs_session_import(ssh, id, s, ctx)) != 0)
+		error_r(r, "channel %u: session is closed", id);
+	return jeebs_channel_revived(ssh, id);
+}
+
+/* Bytes that the client may not have go first. */
+static void
+import_transport(struct ssh *ssh)
+{
+	struct sshbuf *b, *output = ssh_packet_get_output(ssh);
+	int r;
+
+	jeebs_export_offsets(rv.in_off, jeebs_job->acked);
+	/* it would be sealed with counters that were used before */
+	if (sshbuf_len(output) != 0)
+		fatal_f("output before the session was restored");
+	skip_acked();
+	if ((r = sshbuf_putb(output, rv.stream)) != 0)
+		fatal_fr(r, "output");
+	if ((b = jeebs_state_get(rv.state, JEEBS_TAG_COUNTERS, 0)) == NULL)
+		jeebs_job_fail("records: no counters");
+	if ((r = jeebs_packet_set_counters(ssh, b)) != 0)
+		jeebs_job_fail("counters: %s", ssh_err(r));
+	if ((b = jeebs_state_get(rv.state, JEEBS_TAG_KEX, 0)) != NULL &&
+	    (r = jeebs_packet_set_kex(ssh, b)) != 0)
+		jeebs_job_fail("key exchange under way: %s", ssh_err(r));
+	if ((b = jeebs_state_get(rv.state, JEEBS_TAG_CONNECTION, 0)) == NULL)
+		jeebs_job_fail("records: no connection");
+	if ((r = jeebs_connection_import(b)) != 0)
+		jeebs_job_fail("connection: %s", ssh_err(r));
 }
 
 void

@@ -13,9 +13,12 @@
 
 #ifdef JEEBS_TESTING
 
+#include <sys/types.h>
+
 #include <stdint.h>
 
 #define JEEBS_TESTING_FILE	"/etc/jeebs/testing"
+#define JEEBS_TESTING_RUN	"/run/jeebs-run/run"
 
 #ifdef __cplusplus
 extern "C" {
@@ -24,6 +27,9 @@ extern "C" {
 struct ssh;
 struct jeebs_ring;
 struct jeebs_chain;
+struct jeebs_state;
+struct jeebs_envelope;
+struct sshbuf;
 
 /* Nonzero if the switch is on. */
 int	jeebs_testing(const char *name);
@@ -40,6 +46,15 @@ void	jeebs_testing_fault(const char *point);
  * stage of PROTOCOL.jeebs, section 7.6.
  */
 void	jeebs_testing_kex(struct ssh *, const char *when);
+/*
+ * A record was handed to jeebsd; st is the state after it. With the switch
+ * "run", writes it to JEEBS_TESTING_RUN. With "points",
+ * says up to which offsets it goes, and stops where the state is one of the
+ * points "cut-NAME" of jeebs-testing-cut.c.
+ */
+void	jeebs_testing_recorded(struct ssh *, const struct jeebs_envelope *,
+	    const u_char *stream, const struct sshbuf *objects,
+	    struct jeebs_state *st);
 /*
  * The process of the user, which has just become protected, turns hostile in
  * the way of the switch that is on: jeebs-hostile.c. What it gets is what it
@@ -60,6 +75,7 @@ void	jeebs_testing_memfd(int);
 #define jeebs_testing_stop(point)	do { } while (0)
 #define jeebs_testing_fault(point)	do { } while (0)
 #define jeebs_testing_kex(ssh, when)	do { } while (0)
+#define jeebs_testing_recorded(...)	do { } while (0)
 #define jeebs_testing_attack(...)	do { } while (0)
 #define jeebs_testing_memfd(fd)		do { } while (0)
 

@@ -11,11 +11,13 @@ JEEBS_SESSION_OBJS=	sshsig.o jeebs/jeebs-sign.o jeebs/jeebs-recovery.o \
 	jeebs/jeebs-mon.o
 
 JEEBS_ADOPT_OBJS=	jeebs/jeebs-adopt.o jeebs/jeebs-once.o \
-	jeebs/jeebs-worker.o jeebs/jeebs-account.o jeebs/jeebs-revive.o
+	jeebs/jeebs-worker.o jeebs/jeebs-account.o jeebs/jeebs-revive.o \
+	jeebs/jeebs-ending.o
 
 # In the programs of "make testing" only: testing.mk. The user's process that
 # turns hostile is in those that have one.
-JEEBS_TESTING_OBJS=	jeebs/jeebs-testing.o jeebs/jeebs-testing-kex.o
+JEEBS_TESTING_OBJS=	jeebs/jeebs-testing.o jeebs/jeebs-testing-kex.o \
+	jeebs/jeebs-testing-cut.o
 JEEBS_HOSTILE_OBJS=	jeebs/jeebs-hostile.o jeebs/jeebs-hostile-records.o \
 	jeebs/jeebs-hostile-ring.o jeebs/jeebs-hostile-flood.o \
 	jeebs/jeebs-hostile-mon.o

@@ -15,11 +15,13 @@ master() {
 	check "$n: login" within 15 test -S "$scratch/$n.ctl"
 }
 
-# over NAME ARGS...: ssh on that connection, never on one of its own.
+# over NAME ARGS...: ssh on that connection, never on one of its own, for at
+# most $over_seconds.
+over_seconds=30
 over() {
 	local n=$1
 	shift
-	lab exec client -- env "${ssh_env[@]}" timeout 30 ssh -F "$SSH_CONFIG" \
+	lab exec client -- env "${ssh_env[@]}" timeout "$over_seconds" ssh -F "$SSH_CONFIG" \
 		-S "$scratch/$n.ctl" -o ControlMaster=no -o ProxyCommand=false "$@"
 }
 

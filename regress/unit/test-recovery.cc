@@ -82,12 +82,23 @@ BOOST_AUTO_TEST_CASE(sessions_that_are_none)
 {
 	s.adoptable = false;
 	BOOST_TEST(plan().reason == "its first record hadn't arrived");
-	s.ended = true;
-	BOOST_TEST(plan().reason == "it had ended");
 	s.adoptable = true;
-	s.ended = false;
 	s.first_off = 1101;
 	BOOST_TEST(!plan().possible);
+	s.ended = true;
+	BOOST_TEST(!plan().possible);
+}
+
+BOOST_AUTO_TEST_CASE(what_an_ended_session_owes)
+{
+	s.ended = true;
+	f.server_seen = true;
+	f.server_ack = 320;
+	BOOST_TEST(plan(true, 300).possible);
+	BOOST_TEST(plan(true, 300).unacked == 400u);
+	f.client_seen = true;
+	f.client_ack = s.out_end + 1;
+	BOOST_TEST(plan().probe);
 }
 
 BOOST_AUTO_TEST_CASE(a_probe_only_where_the_point_matters)

@@ -167,14 +167,16 @@ BOOST_AUTO_TEST_CASE(a_first_record_that_is_no_checkpoint)
 	BOOST_TEST(store.bytes() == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(nothing_is_adopted_after_the_end)
+BOOST_AUTO_TEST_CASE(an_ended_session_can_still_be_owed_bytes)
 {
 	open(1);
 	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_CHECKPOINT, .seq = 1}));
 	BOOST_REQUIRE(put(1, {.type = JEEBS_REC_END, .seq = 2,
 	    .stream_len = 5}));
 	BOOST_TEST(store.find(1)->ended);
-	BOOST_TEST(!store.find(1)->adoptable);
+	BOOST_TEST(store.find(1)->adoptable);
+	BOOST_TEST(store.find(1)->out_end == 5U);
+	BOOST_TEST(store.adoption_file(1).has_value());
 	BOOST_TEST(!put(1, {.seq = 3, .out_off = 5}).has_value());
 }
 
