@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: ISC
 #include "firewall.hh"
 
+#include <linux/netfilter.h>
+
 #include "jeebs-testing.h"
+#include "nft-elements.hh"
 #include "nft.hh"
 #include "rtnl.hh"
 
 namespace jeebs {
 
 namespace {
-
-/** "10.0.0.1 . 22 . 10.0.0.9 . 5000", local end first. */
-std::string
-element(const Flow &flow)
-{
-	return flow.local.to_string() + " . " +
-	    std::to_string(flow.local_port) + " . " +
-	    flow.remote.to_string() + " . " + std::to_string(flow.remote_port);
-}
 
 /** An IPv6 address as one number, for nft's raw payload match. */
 std::string
@@ -38,16 +32,22 @@ constexpr const char *na_target = "@th,64,128";
 
 struct Firewall::Impl {
 	explicit Impl(FirewallConfig c) : config(std::move(c)),
-	    table("netdev jeebs_" + nft_identifier(config.interface)) {}
+	    name("jeebs_" + nft_identifier(config.interface)),
+	    table("netdev " + name) {}
 
 	[[nodiscard]] std::string lease_rules() const;
 	[[nodiscard]] std::string protected_rules() const;
-	[[nodiscard]] Result<void> change_flows(const char *verb,
-	    std::span<const Flow>);
+	[[nodiscard]] NftChange change() const
+	{
+		return NftChange(NFPROTO_NETDEV, name);
+	}
+	[[nodiscard]] Result<void> set_lease(
+	    std::optional<std::chrono::milliseconds>);
 
 	FirewallConfig config;
-	std::string table;
+	std::string name, table;
 	Nft nft;
+	NftElements elements;
 };
 
 /* One lease for all: an element that names the interface itself. */
@@ -83,21 +83,17 @@ Firewall::Impl::protected_rules() const
 }
 
 Result<void>
-Firewall::Impl::change_flows(const char *verb, std::span<const Flow> flows)
+Firewall::Impl::set_lease(std::optional<std::chrono::milliseconds> duration)
 {
-	std::string text;
-	for (const Flow &flow : flows) {
-		const std::string set = table + " protected" +
-		    (flow.local.is_v6() ? "6" : "4");
-		const std::string elements = " { " + element(flow) + " }\n";
-		/* Deleting what isn't there is an error: add it first. */
-		text += "add element " + set + elements;
-		if (verb[0] == 'd')
-			text += "delete element " + set + elements;
-	}
-	if (text.empty())
-		return {};
-	return nft.run(text);
+	NftChange c = change();
+	c.flush("lease").add("lease", nft_key(config.interface), duration);
+	return elements.run(c);
+}
+
+std::string
+set_of(const Flow &flow)
+{
+	return flow.local.is_v6() ? "protected6" : "protected4";
 }
 
 Firewall::Firewall(FirewallConfig config)
@@ -151,22 +147,15 @@ Firewall::refresh(std::chrono::milliseconds remaining)
 {
 	if (jeebs_testing("lease-ignored"))
 		return unlimited();
-	const std::string set = impl_->table + " lease";
-	std::string text = "flush set " + set + "\n";
 	if (remaining.count() > 0)
-		text += "add element " + set + " { \"" +
-		    impl_->config.interface + "\" timeout " +
-		    std::to_string(remaining.count()) + "ms }\n";
-	return impl_->nft.run(text);
+		return impl_->set_lease(remaining);
+	return impl_->elements.run(impl_->change().flush("lease"));
 }
 
 Result<void>
 Firewall::unlimited()
 {
-	const std::string set = impl_->table + " lease";
-	return impl_->nft.run("flush set " + set + "\n"
-	    "add element " + set + " { \"" + impl_->config.interface +
-	    "\" }\n");
+	return impl_->set_lease(std::nullopt);
 }
 
 Result<void>
@@ -180,13 +169,21 @@ Firewall::drop_all_from_vip()
 Result<void>
 Firewall::protect(std::span<const Flow> flows)
 {
-	return impl_->change_flows("add", flows);
+	NftChange c = impl_->change();
+	for (const Flow &flow : flows)
+		c.add(set_of(flow), nft_key(flow));
+	return impl_->elements.run(c);
 }
 
 Result<void>
 Firewall::unprotect(std::span<const Flow> flows)
 {
-	return impl_->change_flows("delete", flows);
+	NftChange c = impl_->change();
+	/* Deleting what isn't there is an error: add it first. */
+	for (const Flow &flow : flows)
+		c.add(set_of(flow), nft_key(flow))
+		    .remove(set_of(flow), nft_key(flow));
+	return impl_->elements.run(c);
 }
 
 } // namespace jeebs

@@ -2,7 +2,8 @@
 // Firewall: what may leave the service interface with a service address as its
 // source, enforced by the kernel (nft table "netdev jeebs_<interface>", hook
 // egress, Linux 5.16) also when this process hangs or dies.
-// Synchronous, about 1 ms a call; any one thread. Needs CAP_NET_ADMIN.
+// Synchronous: what changes rules takes a millisecond or more, what changes the
+// lease or flows doesn't. Any one thread. Needs CAP_NET_ADMIN.
 #pragma once
 
 #include <chrono>

@@ -4,12 +4,14 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <linux/netfilter.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include "announce.hh"
 #include "firewall.hh"
+#include "nft-elements.hh"
 #include "world.hh"
 
 using namespace jeebs;
@@ -231,6 +233,45 @@ BOOST_DATA_TEST_CASE(protected_flows_never_close, data::make({false, true}),
 	BOOST_REQUIRE(fw.unprotect(flows).has_value());
 	BOOST_TEST(closed(fin.client, 2000));
 	BOOST_TEST(!closed(rst.client, 50));
+}
+
+BOOST_AUTO_TEST_CASE(a_change_of_elements_is_whole_or_nothing)
+{
+	Scene scene(false);
+	World &world = scene.world;
+	BOOST_REQUIRE(scene.firewall->install(true).has_value());
+	auto elements = world.alpha.in([] {
+		return std::make_unique<NftElements>(); });
+	const auto change = [] {
+		return NftChange(NFPROTO_NETDEV, "jeebs_eth0"); };
+	const auto lease = [&] { return world.alpha.output_of(
+	    "nft list set netdev jeebs_eth0 lease | grep -c elements"); };
+	const auto key = nft_key("eth0");
+
+	BOOST_REQUIRE(elements->run(change().add("lease", key, 10s)));
+	BOOST_TEST(lease() == "1\n");
+	/* The second part is refused, and so nothing is flushed. */
+	auto r = elements->run(change().flush("lease")
+	    .remove("protected4", nft_key(Flow{})));
+	BOOST_TEST(r.error().errnum == ENOENT);
+	BOOST_TEST(lease() == "1\n");
+	r = elements->run(change().flush("lease").add("nosuch", key));
+	BOOST_TEST(r.error().errnum == ENOENT);
+	BOOST_TEST(lease() == "1\n");
+	/* What was refused leaves no answer behind that a later call reads. */
+	BOOST_REQUIRE(elements->run(change().flush("lease")));
+	BOOST_TEST(lease() == "0\n");
+	BOOST_REQUIRE(elements->run(change()));
+	/* Many in one: more than a message, and than a netlink buffer. */
+	NftChange many = change();
+	for (uint16_t port = 1; port <= 1000; port++) {
+		const Flow flow{World::vip(false), *IpAddr::parse("10.9.0.1"),
+		    22, port};
+		many.add("protected4", nft_key(flow));
+	}
+	BOOST_REQUIRE(elements->run(many));
+	BOOST_TEST(world.alpha.output_of("nft list set netdev jeebs_eth0 "
+	    "protected4 | grep -o '10.9.0.1 \\.' | wc -l") == "1000\n");
 }
 
 BOOST_AUTO_TEST_CASE(refused)
