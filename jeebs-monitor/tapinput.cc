@@ -86,10 +86,13 @@ TapInput::server(const Segment &s)
 	Entry &e = it->second;
 	const StreamEdges &at = e.edges;
 	if (!is_near(s.seq(), e.snd_base, at.acked, at.out_end, 0) ||
-	    !is_near(s.ack(), e.rcv_base, at.in_off, at.in_off, tap_window) ||
-	    s.checksum_state() == ChecksumState::wrong)
+	    !is_near(s.ack(), e.rcv_base, at.in_off, at.in_off, tap_window))
 		return;
 	uint64_t ack = offset_of_seq(e.rcv_base, s.ack(), at.in_off);
+	// Most of a download's segments say nothing new.
+	if ((e.facts.server_seen && ack <= e.facts.server_ack) ||
+	    s.checksum_state() == ChecksumState::wrong)
+		return;
 	e.facts.server_seen = true;
 	e.facts.server_ack = std::max(e.facts.server_ack, ack);
 }
