@@ -2,11 +2,9 @@
 #include "ring.hh"
 
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 
 #include <fmt/format.h>
@@ -107,7 +105,16 @@ Result<size_t> Ring::available() const
 
 bool Ring::has_data() const
 {
-	return __atomic_load_n(&map_->head, __ATOMIC_ACQUIRE) != tail_;
+	return __atomic_load_n(&map_->head, __ATOMIC_SEQ_CST) != tail_;
+}
+
+bool Ring::sleep()
+{
+	__atomic_store_n(&map_->consumer_sleeps, 1, __ATOMIC_SEQ_CST);
+	if (!has_data())
+		return true;
+	__atomic_store_n(&map_->consumer_sleeps, 0, __ATOMIC_SEQ_CST);
+	return false;
 }
 
 void Ring::copy_out(uint8_t *to, size_t n)
@@ -150,7 +157,7 @@ Result<bool> Ring::read_record(Buffer &out)
 		have_ += static_cast<uint32_t>(n);
 		complete = have_ == want_ + sizeof(len_);
 	}
-	__atomic_store_n(&map_->tail, tail_, __ATOMIC_RELEASE);
+	__atomic_store_n(&map_->tail, tail_, __ATOMIC_SEQ_CST);
 	if (complete)
 		have_ = 0;
 	return complete;
@@ -161,15 +168,14 @@ void Ring::commit(uint64_t out_end)
 	if (out_end <= committed_)
 		return;
 	committed_ = out_end;
-	__atomic_store_n(&map_->committed, committed_, __ATOMIC_RELEASE);
+	__atomic_store_n(&map_->committed, committed_, __ATOMIC_SEQ_CST);
 }
 
 void Ring::wake()
 {
-	// An unread token is read after this, and what it tells of after it.
-	std::atomic_thread_fence(std::memory_order_seq_cst);
-	int unread = 0;
-	if (::ioctl(commit_.get(), FIONREAD, &unread) == 0 && unread > 0)
+	if (__atomic_load_n(&map_->producer_sleeps, __ATOMIC_SEQ_CST) == 0 ||
+	    __atomic_exchange_n(&map_->producer_sleeps, 0,
+	    __ATOMIC_SEQ_CST) == 0)
 		return;
 	uint64_t token = 1;
 	// Full means that the producer doesn't read: its own affair.

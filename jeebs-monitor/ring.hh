@@ -15,8 +15,8 @@
 
 namespace jeebs {
 
-// Kick and commit are eventfd-like: 8-byte tokens, readable while one waits.
-// They are FIFOs of which each side has its own open file description, opened
+// Kick and commit are eventfd-like: 8-byte tokens, written to who says that it
+// sleeps (struct jeebs_ring has the rule). They are FIFOs of which each side has its own open file description, opened
 // for reading and writing: the producer can't clear our O_NONBLOCK, fill a
 // counter to block our write, or spin on a hang-up when we die.
 class Ring {
@@ -42,6 +42,10 @@ public:
 	// Is there anything to read? Also true when the producer broke the rules.
 	bool has_data() const;
 
+	// From here on the producer kicks, once. False if there is data: then
+	// it needn't, and we are awake.
+	[[nodiscard]] bool sleep();
+
 	// Appends the next record, or what there is of it, to out. True if it
 	// is complete; else call again with the same out. An error is for good:
 	// the producer broke the rules.
@@ -53,7 +57,7 @@ public:
 
 	// Sets the committed offset that the producer sees; never backwards.
 	void commit(uint64_t out_end);
-	// Wakes the producer, unless a token is still unread.
+	// Wakes the producer if it says that it sleeps.
 	void wake();
 
 private:

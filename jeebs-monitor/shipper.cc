@@ -107,6 +107,12 @@ void Shipper::pump()
 		}
 		taken += *n + turn_bytes;
 	}
+	if (!ring_ || waiting_)
+		return;
+	// Once more when what was shipped is on its way: who has just written
+	// is about to write again, and a kick costs it more than a look us.
+	if (taken != 0 || !ring_->sleep())
+		post_pump();
 }
 
 // Takes a record, or a part of one, from the ring; returns its bytes.

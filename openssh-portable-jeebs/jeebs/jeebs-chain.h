@@ -36,6 +36,15 @@ int	jeebs_chain_seal(struct jeebs_chain *, struct jeebs_envelope *env,
     struct sshbuf *out);
 
 /*
+ * The same without a copy of the stream: appends the envelope to envelope, and
+ * what follows the stream to sealed.
+ */
+int	jeebs_chain_seal_around(struct jeebs_chain *,
+    struct jeebs_envelope *env, const u_char *stream, size_t streamlen,
+    const struct sshbuf *state, struct sshbuf *envelope,
+    struct sshbuf *sealed);
+
+/*
  * Opens one record of exactly len bytes. The first one must be a checkpoint
  * (with any sequence number); after it each record, checkpoints too, must
  * be the successor of the one before. On success *stream points at the

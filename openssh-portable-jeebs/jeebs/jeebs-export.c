@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 
 #include <errno.h>
 #include <limits.h>
@@ -49,8 +50,15 @@
 /* A checkpoint at least so often, so that the standby can forget. */
 #define CHECKPOINT_BYTES	(256 * 1024)
 #define CHECKPOINT_RECORDS	128
-/* How much farther than upstream sshd may seal ahead of the client. */
-#define PIPELINE_FACTOR		8
+/* With so much uncommitted, a record is made of no less than this. */
+#define GATHER_AHEAD		(128 * 1024)
+#define GATHER_BYTES		(96 * 1024)
+/*
+ * How much farther than upstream sshd may seal ahead of the client: more than
+ * the window of a channel, so that it is this that limits, whatever a commit
+ * takes; and less than FULL_BYTES.
+ */
+#define PIPELINE_FACTOR		20
 /* Unsent records beyond this: jeebsd is stuck, stop sealing. */
 #define BACKLOG_MAX		(2 * 1024 * 1024)
 #define WAITING_RETRY_MS	10	/* at first, then twice as long */
@@ -71,10 +79,12 @@ static struct {
 	int kick, commit;	/* tokens of eight bytes */
 	struct jeebs_ring *ring;
 	uint32_t ring_size;
+	int sleeps;		/* as the ring says */
 	struct jeebs_chain *chain;
 	struct jeebs_state *state;
 	struct sshbuf *backlog;	/* sealed, not yet in the ring */
 	struct sshbuf *objects;
+	struct sshbuf *head, *sealed;	/* of the record in the making */
 	int transport_dirty;
 
 	uint64_t in_read;	/* offset of the next byte from the client */
@@ -98,6 +108,8 @@ jeebs_export_init(int mon_fd, int sock, uint64_t in, uint64_t out)
 	if ((ex.tail = sshbuf_new()) == NULL ||
 	    (ex.backlog = sshbuf_new()) == NULL ||
 	    (ex.objects = sshbuf_new()) == NULL ||
+	    (ex.head = sshbuf_new()) == NULL ||
+	    (ex.sealed = sshbuf_new()) == NULL ||
 	    (ex.state = jeebs_state_new()) == NULL)
 		fatal_f("out of memory");
 	if ((ex.timer = timerfd_create(CLOCK_MONOTONIC,
@@ -144,6 +156,7 @@ detach(void)
 	if (ex.ring != NULL)
 		jeebs_ring_unmap(ex.ring, ex.ring_size);
 	ex.ring = NULL;
+	ex.sleeps = 0;
 	close_fd(&ex.kick);
 	close_fd(&ex.commit);
 	sshbuf_reset(ex.backlog);
@@ -173,9 +186,19 @@ acked(void)
 }
 
 static void
-flush(void)
+kick(void)
 {
 	const uint64_t one = 1;
+
+	if (!jeebs_ring_must_kick(ex.ring))
+		return;
+	if (write(ex.kick, &one, sizeof(one)) == -1 && errno != EAGAIN)
+		error_f("kick: %s", strerror(errno));
+}
+
+static void
+flush(void)
+{
 	size_t n;
 	int r;
 
@@ -186,8 +209,7 @@ flush(void)
 		return;
 	if ((r = sshbuf_consume(ex.backlog, n)) != 0)
 		fatal_fr(r, "backlog");
-	if (write(ex.kick, &one, sizeof(one)) == -1 && errno != EAGAIN)
-		error_f("kick: %s", strerror(errno));
+	kick();
 }
 
 /* Collects the objects that changed, or all of them, in ex.objects. */
@@ -233,7 +255,47 @@ collect(struct ssh *ssh, int full)
 }
 
 /*
- * Seals one record with the stream bytes from offset from on and queues it.
+ * Seals a record of ex.objects and hands it over: straight to the ring, where
+ * its stream is copied for the first time, or to the backlog if the ring has
+ * no room for all of it.
+ */
+static int
+ship(struct jeebs_envelope *env, const u_char *stream, size_t streamlen)
+{
+	struct iovec iov[3];
+	size_t at = sshbuf_len(ex.backlog), len;
+	int r;
+
+	len = JEEBS_ENVELOPE_LEN + streamlen + sshbuf_len(ex.objects) +
+	    JEEBS_TAG_LEN;
+	if (at != 0 || jeebs_ring_room(ex.ring, ex.ring_size) < 4 + len) {
+		if ((r = sshbuf_put_u32(ex.backlog, (u_int)len)) != 0 ||
+		    (r = jeebs_chain_seal(ex.chain, env, stream, streamlen,
+		    ex.objects, ex.backlog)) != 0)
+			return r;
+		flush();
+		return 0;
+	}
+	sshbuf_reset(ex.head);
+	sshbuf_reset(ex.sealed);
+	if ((r = sshbuf_put_u32(ex.head, (u_int)len)) != 0 ||
+	    (r = jeebs_chain_seal_around(ex.chain, env, stream, streamlen,
+	    ex.objects, ex.head, ex.sealed)) != 0)
+		return r;
+	iov[0].iov_base = sshbuf_mutable_ptr(ex.head);
+	iov[0].iov_len = sshbuf_len(ex.head);
+	iov[1].iov_base = (void *)stream;
+	iov[1].iov_len = streamlen;
+	iov[2].iov_base = sshbuf_mutable_ptr(ex.sealed);
+	iov[2].iov_len = sshbuf_len(ex.sealed);
+	if (!jeebs_ring_put(ex.ring, ex.ring_size, iov, 3))
+		return SSH_ERR_INTERNAL_ERROR;
+	kick();
+	return 0;
+}
+
+/*
+ * Makes one record with the stream bytes from offset from on.
  * Only the first record of an incarnation reaches back to bytes that were
  * written already.
  */
@@ -245,11 +307,15 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 	struct sshbuf *all = NULL;
 	struct jeebs_envelope env;
 	const u_char *stream;
-	size_t streamlen, at;
+	size_t streamlen;
 	uint64_t out_end = ex.out_written + sshbuf_len(output);
 	int r;
 
 	streamlen = out_end - from;
+	/* By a quarter: upstream's steps are small, and each copies all. */
+	if (streamlen > GATHER_BYTES && (r = sshbuf_allocate(output,
+	    sshbuf_len(output) / 4)) != 0)
+		return r;
 	if (from >= ex.out_written)
 		stream = sshbuf_ptr(output) + (from - ex.out_written);
 	else {
@@ -272,12 +338,7 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 	env.in_off = ex.in_read - sshbuf_len(input);
 	env.out_off = from;
 	env.acked_off = MINIMUM(acked(), from);
-	at = sshbuf_len(ex.backlog);
-	if ((r = sshbuf_put_u32(ex.backlog, 0)) != 0 ||
-	    (r = jeebs_chain_seal(ex.chain, &env, stream, streamlen,
-	    ex.objects, ex.backlog)) != 0 ||
-	    (r = sshbuf_poke_u32(ex.backlog, at,
-	    sshbuf_len(ex.backlog) - at - 4)) != 0)
+	if ((r = ship(&env, stream, streamlen)) != 0)
 		goto out;
 	ex.in_recorded = env.in_off;
 	ex.out_recorded = out_end;
@@ -287,7 +348,6 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 	}
 	ex.records++;
 	ex.bytes += streamlen;
-	flush();
  out:
 	sshbuf_free(all);
 	return r;
@@ -488,12 +548,25 @@ npoll(void)
 	return 2;
 }
 
+/*
+ * Bulk output goes in fewer, larger records: each costs every process on its
+ * way about as much as 20 KB of stream. Nothing waits longer than for a
+ * commit, which is on its way, as long as more is sealed.
+ */
+static int
+gather(uint64_t out_end)
+{
+	return ex.out_recorded > committed() + GATHER_AHEAD &&
+	    out_end - ex.out_recorded < GATHER_BYTES;
+}
+
 static void
 update(struct ssh *ssh)
 {
 	struct sshbuf *output = ssh_packet_get_output(ssh);
 	struct sshbuf *input = ssh_packet_get_input(ssh);
 	enum jeebs_record_type type;
+	uint64_t out_end;
 	int r;
 
 	/* Broken input is being discarded, and then the connection ends. */
@@ -503,8 +576,9 @@ update(struct ssh *ssh)
 		try_start(ssh);
 	if (ex.phase != PROTECTED)
 		return;
-	if (ex.in_read - sshbuf_len(input) != ex.in_recorded ||
-	    ex.out_written + sshbuf_len(output) != ex.out_recorded) {
+	out_end = ex.out_written + sshbuf_len(output);
+	if ((ex.in_read - sshbuf_len(input) != ex.in_recorded ||
+	    out_end != ex.out_recorded) && !gather(out_end)) {
 		type = ex.records >= CHECKPOINT_RECORDS ||
 		    ex.bytes >= CHECKPOINT_BYTES ?
 		    JEEBS_REC_CHECKPOINT : JEEBS_REC_PROGRESS;
@@ -515,10 +589,38 @@ update(struct ssh *ssh)
 	flush();
 }
 
+/*
+ * May this process sleep until a commit, or room in the ring, comes with a
+ * token? While something can be written the client's TCP wakes it.
+ */
+static void
+may_sleep(struct ssh *ssh)
+{
+	size_t len = sshbuf_len((struct sshbuf *)ssh_packet_get_output(ssh));
+
+	if (ex.phase != PROTECTED || (sshbuf_len(ex.backlog) == 0 &&
+	    (len == 0 || may_write(ssh, len) != 0)))
+		return;
+	jeebs_ring_sleep(ex.ring, 1);
+	ex.sleeps = 1;
+	/* once more: what came before that had no token */
+	flush();
+}
+
+static void
+awake(void)
+{
+	if (ex.sleeps)
+		jeebs_ring_sleep(ex.ring, 0);
+	ex.sleeps = 0;
+}
+
+/* The caller looks at what may be written after this. */
 static void
 prepare_poll(struct ssh *ssh, struct pollfd *pfd)
 {
 	update(ssh);
+	may_sleep(ssh);
 	pfd[0].fd = ex.mon_fd;
 	pfd[1].fd = ex.phase == PROTECTED ? ex.commit : ex.timer;
 	pfd[0].events = pfd[1].events = POLLIN;
@@ -531,6 +633,7 @@ after_poll(struct ssh *ssh, struct pollfd *pfd, int *ret)
 	uint64_t n;
 	int woken = 0;
 
+	awake();
 	*ret -= (pfd[0].revents != 0) + (pfd[1].revents != 0);
 	/* The client can't answer a probe that is held back here. */
 	if (ex.gated && sshbuf_len(output) != 0 &&
@@ -554,7 +657,12 @@ closing_wait(struct ssh *ssh, const struct timespec *left, int may_send)
 {
 	struct pollfd pfd[2];
 	uint64_t n;
+	int r;
 
+	may_sleep(ssh);
+	if (!may_send && may_write(ssh, sshbuf_len((struct sshbuf *)
+	    ssh_packet_get_output(ssh))) != 0)
+		return 0;
 	pfd[0].fd = ex.mon_fd;
 	pfd[0].events = POLLIN;
 	if (may_send) {
@@ -565,7 +673,9 @@ closing_wait(struct ssh *ssh, const struct timespec *left, int may_send)
 		pfd[1].events = POLLIN;
 	}
 	pfd[0].revents = pfd[1].revents = 0;
-	if (ppoll(pfd, 2, left, NULL) == -1 && errno != EINTR)
+	r = ppoll(pfd, 2, left, NULL);
+	awake();
+	if (r == -1 && errno != EINTR)
 		return -1;
 	if ((pfd[1].revents & POLLIN) != 0 &&
 	    read(pfd[1].fd, &n, sizeof(n)) == -1 && errno != EAGAIN)
@@ -645,6 +755,9 @@ child(struct ssh *ssh, struct Session *s)
 	ex.state = NULL;
 	sshbuf_free(ex.objects);
 	ex.objects = NULL;
+	sshbuf_free(ex.head);
+	sshbuf_free(ex.sealed);
+	ex.head = ex.sealed = NULL;
 	if (jeebs_on_child != NULL)
 		jeebs_on_child();
 	jeebs_session_child(ssh, s);

@@ -100,8 +100,9 @@ jeebs_npoll(void)
 }
 
 /*
- * The last that happens before the loop waits: the state is consistent, and
- * what was to be sent is in the output, also what a timeout made.
+ * The last that happens before the loop asks what it may write, and waits: the
+ * state is consistent, and what was to be sent is in the output, also what a
+ * timeout made.
  */
 static inline void
 jeebs_prepare_poll(struct ssh *ssh, struct pollfd *pfd)

@@ -19,8 +19,10 @@
 #define RING_SEALS	(F_SEAL_SHRINK|F_SEAL_GROW|F_SEAL_SEAL)
 
 _Static_assert(offsetof(struct jeebs_ring, head) == 64 &&
+    offsetof(struct jeebs_ring, producer_sleeps) == 72 &&
     offsetof(struct jeebs_ring, tail) == 128 &&
     offsetof(struct jeebs_ring, committed) == 136 &&
+    offsetof(struct jeebs_ring, consumer_sleeps) == 144 &&
     sizeof(struct jeebs_ring) <= JEEBS_RING_HEADER, "ring layout");
 
 int
@@ -64,31 +66,84 @@ jeebs_ring_unmap(struct jeebs_ring *ring, uint32_t size)
 }
 
 size_t
-jeebs_ring_write(struct jeebs_ring *ring, uint32_t size, const u_char *p,
+jeebs_ring_room(const struct jeebs_ring *ring, uint32_t size)
+{
+	uint64_t used = __atomic_load_n(&ring->head, __ATOMIC_RELAXED) -
+	    __atomic_load_n(&ring->tail, __ATOMIC_SEQ_CST);
+
+	return used > size ? 0 : size - (size_t)used;
+}
+
+/* Copies to where byte number to lies; there is room. */
+static void
+copy_in(struct jeebs_ring *ring, uint32_t size, uint64_t to, const u_char *p,
     size_t len)
 {
 	u_char *data = (u_char *)ring + JEEBS_RING_HEADER;
-	uint64_t head, tail;
-	size_t first, at;
+	size_t at = to & (size - 1);
+	size_t first = len < size - at ? len : size - at;
 
-	head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
-	tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
-	if (head - tail > size)
-		return 0;
-	if (len > size - (head - tail))
-		len = size - (head - tail);
 	if (len == 0)
-		return 0;
-	at = head & (size - 1);
-	first = len < size - at ? len : size - at;
+		return;
 	memcpy(data + at, p, first);
 	memcpy(data, p + first, len - first);
-	__atomic_store_n(&ring->head, head + len, __ATOMIC_RELEASE);
+}
+
+size_t
+jeebs_ring_write(struct jeebs_ring *ring, uint32_t size, const u_char *p,
+    size_t len)
+{
+	uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
+	size_t room = jeebs_ring_room(ring, size);
+
+	if (len > room)
+		len = room;
+	if (len == 0)
+		return 0;
+	copy_in(ring, size, head, p, len);
+	__atomic_store_n(&ring->head, head + len, __ATOMIC_SEQ_CST);
 	return len;
+}
+
+int
+jeebs_ring_put(struct jeebs_ring *ring, uint32_t size,
+    const struct iovec *iov, int n)
+{
+	uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
+	size_t left = jeebs_ring_room(ring, size);
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (iov[i].iov_len > left)
+			return 0;
+		left -= iov[i].iov_len;
+	}
+	for (i = 0; i < n; i++) {
+		copy_in(ring, size, head, iov[i].iov_base, iov[i].iov_len);
+		head += iov[i].iov_len;
+	}
+	__atomic_store_n(&ring->head, head, __ATOMIC_SEQ_CST);
+	return 1;
+}
+
+int
+jeebs_ring_must_kick(struct jeebs_ring *ring)
+{
+	/* the second to spare a locked operation while it is awake */
+	return __atomic_load_n(&ring->consumer_sleeps, __ATOMIC_SEQ_CST) != 0 &&
+	    __atomic_exchange_n(&ring->consumer_sleeps, 0,
+	    __ATOMIC_SEQ_CST) != 0;
+}
+
+void
+jeebs_ring_sleep(struct jeebs_ring *ring, int sleeps)
+{
+	__atomic_store_n(&ring->producer_sleeps, sleeps != 0,
+	    __ATOMIC_SEQ_CST);
 }
 
 uint64_t
 jeebs_ring_committed(const struct jeebs_ring *ring)
 {
-	return __atomic_load_n(&ring->committed, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&ring->committed, __ATOMIC_SEQ_CST);
 }

@@ -6,6 +6,8 @@
 #ifndef JEEBS_RING_H
 #define JEEBS_RING_H
 
+#include <sys/uio.h>
+
 #include "jeebs-wire.h"
 
 #ifdef __cplusplus
@@ -23,12 +25,28 @@ extern "C" {
 int	jeebs_ring_map(int memfd, struct jeebs_ring **, uint32_t *size);
 void	jeebs_ring_unmap(struct jeebs_ring *, uint32_t size);
 
+/* Bytes that fit now. A tail that can't be counts as a full ring. */
+size_t	jeebs_ring_room(const struct jeebs_ring *, uint32_t size);
+
 /*
  * Appends as much of the len bytes as fits; returns how many that was. The
- * caller kicks the consumer. A tail that can't be counts as a full ring.
+ * caller kicks the consumer if it sleeps.
  */
 size_t	jeebs_ring_write(struct jeebs_ring *, uint32_t size,
     const u_char *, size_t len);
+
+/* Appends the n pieces as one; nonzero if they fitted, else nothing happens. */
+int	jeebs_ring_put(struct jeebs_ring *, uint32_t size,
+    const struct iovec *, int n);
+
+/* After a write: nonzero, once, if the consumer sleeps and must be kicked. */
+int	jeebs_ring_must_kick(struct jeebs_ring *);
+
+/*
+ * Whether a commit, or room in the ring, shall come with a token. To sleep,
+ * set it and look at both again.
+ */
+void	jeebs_ring_sleep(struct jeebs_ring *, int sleeps);
 
 /* Stream offset that the standby holds. */
 uint64_t jeebs_ring_committed(const struct jeebs_ring *);

@@ -19,7 +19,7 @@ extern "C" {
 
 struct sshbuf;
 
-#define JEEBS_PROTO_VERSION	2U	/* sockets of one host */
+#define JEEBS_PROTO_VERSION	3U	/* sockets of one host */
 #define JEEBS_WIRE_VERSION	1	/* records: what we write */
 #define JEEBS_WIRE_COMPAT	1	/* records: oldest reader allowed */
 
@@ -110,7 +110,14 @@ int jeebs_get_text(struct sshbuf *, char **);
  * in a sealed memfd of JEEBS_RING_HEADER + size bytes. The data area holds a
  * byte stream of frames: uint32 length, then that many bytes of one record.
  * head and tail count bytes since the start and are reduced modulo size. The
- * consumer copies, then validates. Access with acquire/release atomics.
+ * consumer copies, then validates. Access with atomics only.
+ *
+ * Waking somebody costs more than the copy of a record, so each side says when
+ * it sleeps. Whoever goes to sleep sets its word and then looks at what it
+ * waits for once more; whoever has news stores them and then looks at the
+ * other's word, all four sequentially consistent: of the two looks at least
+ * one sees the other's store, so nobody sleeps on news. A word that lies makes
+ * the liar sleep on, or costs a token.
  */
 #define JEEBS_RING_MAGIC	0x4a52494eU
 #define JEEBS_RING_HEADER	4096U
@@ -121,10 +128,12 @@ struct jeebs_ring {
 	uint32_t size;		/* of the data; jeebsd keeps its own copy */
 	uint8_t  pad0[56];
 	uint64_t head;		/* producer: bytes written */
-	uint8_t  pad1[56];
+	uint32_t producer_sleeps; /* set by it, cleared by who wakes it */
+	uint8_t  pad1[52];
 	uint64_t tail;		/* consumer: bytes taken */
 	uint64_t committed;	/* consumer: stream offset the standby holds */
-	uint8_t  pad2[48];
+	uint32_t consumer_sleeps; /* set by it, cleared by who wakes it */
+	uint8_t  pad2[44];
 };
 
 /*

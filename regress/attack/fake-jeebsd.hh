@@ -187,6 +187,8 @@ public:
 		Buffer b;
 		while (!must(v.ring->read_record(b))) {
 			v.ring->wake();
+			if (!v.ring->sleep())
+				continue;
 			pollfd p{v.kick.get(), POLLIN, 0};
 			if (::poll(&p, 1, ms) != 1)
 				return false;

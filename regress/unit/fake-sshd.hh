@@ -137,6 +137,7 @@ public:
 			throw std::runtime_error("bad ring");
 		kick_ = std::move(offer.fds[1]);
 		commit_ = std::move(offer.fds[2]);
+		jeebs_ring_sleep(ring_, 1);
 	}
 
 	// PA writes a record of stream_len more bytes; returns false when the
@@ -161,7 +162,7 @@ public:
 		size_t n = jeebs_ring_write(ring_, size_, pending_.data(),
 		    pending_.size());
 		pending_.consume(n);
-		if (n != 0)
+		if (n != 0 && jeebs_ring_must_kick(ring_))
 			kick();
 		return pending_.empty();
 	}
@@ -172,12 +173,14 @@ public:
 		    errno != EAGAIN)
 			throw std::runtime_error("no kick");
 	}
-	// Has jeebsd woken PA? Takes the token.
+	// Has jeebsd woken PA, which sleeps at all times? Takes the token.
 	bool woken()
 	{
 		uint64_t token;
-		return ::read(commit_.get(), &token, sizeof(token)) ==
+		bool was = ::read(commit_.get(), &token, sizeof(token)) ==
 		    sizeof(token);
+		jeebs_ring_sleep(ring_, 1);
+		return was;
 	}
 	int commit_fd() const { return commit_.get(); }
 	uint64_t committed() const { return jeebs_ring_committed(ring_); }

@@ -96,6 +96,27 @@ BOOST_AUTO_TEST_CASE(a_full_ring_takes_what_fits)
 	BOOST_TEST(r.write({}) == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(pieces_go_in_as_one_or_not_at_all)
+{
+	Ring r(4096);
+	for (uint64_t n = 0; n < 40960; n += 3000) {
+		Blob a = pattern(n, 4), b = pattern(n + 4, 2990),
+		    c = pattern(n + 2994, 6);
+		iovec iov[] = {{ a.data(), 4 }, { b.data(), 2990 },
+		    { nullptr, 0 }, { c.data(), 6 }};
+		BOOST_TEST(jeebs_ring_room(r.ring, r.size) == 4096U);
+		BOOST_TEST(jeebs_ring_put(r.ring, r.size, iov, 4));
+		BOOST_TEST(jeebs_ring_room(r.ring, r.size) == 1096U);
+		BOOST_TEST(!jeebs_ring_put(r.ring, r.size, iov, 4));
+		BOOST_TEST((r.take() == pattern(n, 3000)));
+	}
+	// Lengths whose sum wraps.
+	Blob a = pattern(0, 10);
+	iovec iov[] = {{ a.data(), 10 }, { a.data(), SIZE_MAX }};
+	BOOST_TEST(!jeebs_ring_put(r.ring, r.size, iov, 2));
+	BOOST_TEST(r.take().empty());
+}
+
 BOOST_AUTO_TEST_CASE(an_impossible_tail_is_a_full_ring)
 {
 	Ring r(4096);
@@ -104,6 +125,10 @@ BOOST_AUTO_TEST_CASE(an_impossible_tail_is_a_full_ring)
 	    uint64_t{1} << 63 }) {
 		r.ring->tail = tail;
 		BOOST_TEST(r.write(pattern(0, 10)) == 0U);
+		Blob b = pattern(0, 10);
+		iovec iov{b.data(), b.size()};
+		BOOST_TEST(!jeebs_ring_put(r.ring, r.size, &iov, 1));
+		BOOST_TEST(jeebs_ring_room(r.ring, r.size) == 0U);
 	}
 	BOOST_TEST(r.ring->head == 100U);
 }

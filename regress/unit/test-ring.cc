@@ -7,6 +7,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <atomic>
+#include <thread>
+
 #include "fields.hh"
 #include "jeebs-ring.h"
 #include "records.hh"
@@ -200,21 +203,122 @@ BOOST_AUTO_TEST_CASE(commits_never_go_back)
 	BOOST_TEST(jeebs_ring_committed(p.map) == 101U);
 }
 
-BOOST_AUTO_TEST_CASE(one_token_waits_at_most)
+BOOST_AUTO_TEST_CASE(one_token_for_each_sleep)
 {
 	auto r = Ring::create(4096);
+	Producer p(*r);
 	int fd = r->producer_commit();
 	uint64_t token = 0;
+	r->wake();
 	BOOST_TEST(::read(fd, &token, sizeof(token)) == -1);
 	BOOST_TEST(errno == EAGAIN);
+	jeebs_ring_sleep(p.map, 1);
 	r->wake();
 	r->wake();
 	BOOST_TEST(unread(fd) == 8);
 	BOOST_TEST(::read(fd, &token, sizeof(token)) == 8);
 	BOOST_TEST(token == 1U);
+	r->wake();
 	BOOST_TEST(unread(fd) == 0);
+	jeebs_ring_sleep(p.map, 1);
+	jeebs_ring_sleep(p.map, 0);
+	r->wake();
+	BOOST_TEST(unread(fd) == 0);
+	jeebs_ring_sleep(p.map, 1);
 	r->wake();
 	BOOST_TEST(unread(fd) == 8);
+}
+
+BOOST_AUTO_TEST_CASE(a_kick_is_due_to_who_sleeps_and_once)
+{
+	auto r = Ring::create(4096);
+	Producer p(*r);
+	Buffer got;
+	// Awake, as it is made.
+	p.frame(make_record({.seq = 1}).bytes());
+	BOOST_TEST(!jeebs_ring_must_kick(p.map));
+	BOOST_TEST(!r->sleep());
+	BOOST_TEST(!jeebs_ring_must_kick(p.map));
+	BOOST_REQUIRE(r->read_record(got).has_value());
+	BOOST_TEST(r->sleep());
+	p.frame(make_record({.seq = 2}).bytes());
+	BOOST_TEST(jeebs_ring_must_kick(p.map));
+	BOOST_TEST(!jeebs_ring_must_kick(p.map));
+	// Whatever the producer makes of our word, we look at the ring.
+	p.map->consumer_sleeps = UINT32_MAX;
+	BOOST_TEST(!r->sleep());
+	got.clear();
+	BOOST_REQUIRE(r->read_record(got).has_value());
+	p.map->consumer_sleeps = UINT32_MAX;
+	BOOST_TEST(r->sleep());
+}
+
+// Each side sleeps whenever it may: a lost wake-up is a stop for good.
+BOOST_AUTO_TEST_CASE(no_wake_up_is_lost)
+{
+	const uint64_t records = 20000, ahead = 3;
+	auto r = Ring::create(4096);
+	Producer p(*r);
+	auto kick = r->take_kick();
+	std::atomic<bool> stuck{false};
+	auto wait = [&](int fd) {
+		pollfd q{fd, POLLIN, 0};
+		if (::poll(&q, 1, 20000) != 1)
+			stuck = true;
+		Ring::drain_tokens(fd);
+	};
+	std::thread consumer([&] {
+		Buffer got;
+		for (uint64_t n = 0; n < records && !stuck;) {
+			if (!r->has_data()) {
+				if (r->sleep())
+					wait(kick.get());
+				continue;
+			}
+			auto ok = r->read_record(got);
+			if (!ok) {
+				stuck = true;
+			} else if (!*ok) {
+				r->wake();
+			} else {
+				got.clear();
+				r->commit(++n);
+				r->wake();
+			}
+		}
+	});
+	Buffer pending;
+	uint64_t n = 0;
+	auto may_write = [&] {
+		return pending.empty() && n < records &&
+		    n < jeebs_ring_committed(p.map) + ahead;
+	};
+	while ((n < records || !pending.empty()) && !stuck) {
+		if (may_write())
+			FieldWriter(pending).string(make_record({.seq = ++n,
+			    .stream_len = uint32_t(n % 3000)}).bytes());
+		auto flush = [&] {
+			size_t did = jeebs_ring_write(p.map, p.size,
+			    pending.data(), pending.size());
+			pending.consume(did);
+			if (did == 0 || !jeebs_ring_must_kick(p.map))
+				return;
+			uint64_t one = 1;
+			if (::write(r->producer_kick(), &one, sizeof(one)) !=
+			    sizeof(one))
+				stuck = true;
+		};
+		flush();
+		if (may_write())
+			continue;
+		jeebs_ring_sleep(p.map, 1);
+		flush();
+		if (!may_write() && (n < records || !pending.empty()))
+			wait(r->producer_commit());
+		jeebs_ring_sleep(p.map, 0);
+	}
+	consumer.join();
+	BOOST_TEST(!stuck);
 }
 
 BOOST_AUTO_TEST_CASE(a_hostile_producer_can_not_make_us_wait)
@@ -228,6 +332,8 @@ BOOST_AUTO_TEST_CASE(a_hostile_producer_can_not_make_us_wait)
 			;
 		BOOST_REQUIRE(::fcntl(fd, F_SETFL, 0) == 0);
 	}
+	Producer p(*r);
+	jeebs_ring_sleep(p.map, 1);
 	r->wake();
 	Ring::drain_tokens(kick.get());
 	BOOST_TEST(unread(r->producer_kick()) == 0);
@@ -236,6 +342,7 @@ BOOST_AUTO_TEST_CASE(a_hostile_producer_can_not_make_us_wait)
 	BOOST_REQUIRE(::fcntl(r->producer_commit(), F_SETFL, O_NONBLOCK) == 0);
 	Ring::drain_tokens(r->producer_commit());
 	BOOST_REQUIRE(::fcntl(r->producer_commit(), F_SETFL, 0) == 0);
+	jeebs_ring_sleep(p.map, 1);
 	r->wake();
 	BOOST_TEST(unread(r->producer_commit()) == 8);
 }
