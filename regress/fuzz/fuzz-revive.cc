@@ -3,6 +3,7 @@
 // the user's process: a channel, the counters, a key exchange under way, the
 // part of a group exchange. Each is taken or refused; none ends the process.
 // fuzzes: jeebs-packet.inc jeebs-channels.inc jeebs-kex.inc jeebs-kexgexs.inc
+// with: main.c
 #include "no-leak-check.hh"
 #include "sealed-input.hh"
 
