@@ -13,7 +13,7 @@ audit_start() {
 	mkdir -p "$audit_dir"
 	touch "$state/events"
 	for h in "${servers[@]}"; do
-		whole+=(-f "$(mac "$h")")
+		whole+=(-f "${mac[$h]}")
 	done
 	(
 		close_inherited
@@ -29,7 +29,7 @@ audit_start() {
 			cat "$audit_dir/capture.out" >&2
 			die "the capture of the LAN does not begin"
 		}
-		sleep 0.01
+		nap 0.01
 	done
 }
 
@@ -45,7 +45,7 @@ audit_stop() {
 	! audit_capturing || kill -TERM "$(<"$audit_dir/pid")"
 	while audit_capturing; do
 		((SECONDS < deadline)) || die "the capture does not end"
-		sleep 0.02
+		nap 0.02
 	done
 }
 

@@ -38,7 +38,7 @@ config_common() {
 	done
 	{
 		sed "s/^/$vip,$vip6 /" "$state"/common/ssh/vip_*.pub
-		sed "s/^/$(addr target),$(addr6 target) /" \
+		sed "s/^/${addr[target]},${addr6[target]} /" \
 			"$state/common/ssh/target_ed25519.pub"
 	} >"$share/known_hosts"
 	cat >"$share/ssh_config" <<-END
@@ -47,9 +47,9 @@ config_common() {
 		Host vip6
 		HostName $vip6
 		Host target
-		HostName $(addr target)
+		HostName ${addr[target]}
 		Host target6
-		HostName $(addr6 target)
+		HostName ${addr6[target]}
 		Host *
 		User $account
 		IdentityFile $share/key
@@ -114,8 +114,8 @@ config_host() {
 		echo '::1 localhost'
 		local o
 		for o in "${hosts[@]}"; do
-			echo "$(addr "$o") $o"
-			echo "$(addr6 "$o") $o"
+			echo "${addr[$o]} $o"
+			echo "${addr6[$o]} $o"
 		done
 		echo "$vip vip"
 		echo "$vip6 vip"
@@ -171,16 +171,16 @@ config_sshd() {
 	echo 'HostKey /etc/ssh/vip_ecdsa'
 }
 
-toml_value() {
-	case $1 in
-	true | false | \"* | \[*) echo "$1" ;;
-	*[!0-9]* | '') echo "\"$1\"" ;;
-	*) echo "$1" ;;
+toml_line() {	# KEY VALUE
+	case $2 in
+	true | false | \"* | \[*) echo "$1 = $2" ;;
+	*[!0-9]* | '') echo "$1 = \"$2\"" ;;
+	*) echo "$1 = $2" ;;
 	esac
 }
 
 config_jeebsd() {
-	local h=$1 peer=beta k section
+	local h=$1 peer=beta k section=
 	[[ $h == alpha ]] || peer=alpha
 	local etc=$state/hosts/$h/etc/jeebs
 	local -A conf=(
@@ -209,18 +209,18 @@ config_jeebsd() {
 	done
 	mkdir -p "$etc"
 	install -m 600 "$state/common/$h.key" "$etc/jeebsd.key"
+	# With those of no section first, which sort before those that have one.
+	local keys
+	mapfile -t keys < <(for k in "${!conf[@]}"; do
+		[[ $k == *.* ]] && echo "${k%.*} ${k##*.}" || echo " $k"
+	done | sort)
 	{
-		for k in "${!conf[@]}"; do
-			[[ $k == *.* ]] || echo "$k = $(toml_value "${conf[$k]}")"
-		done | sort
-		for section in $(printf '%s\n' "${!conf[@]}" | grep '\.' |
-			sed 's/\.[^.]*$//' | sort -u); do
-			echo
-			echo "[$section]"
-			for k in "${!conf[@]}"; do
-				[[ ${k%.*} == "$section" && $k == *.* ]] || continue
-				echo "${k##*.} = $(toml_value "${conf[$k]}")"
-			done | sort
+		for k in "${keys[@]}"; do
+			if [[ ${k% *} != "${section-}" ]]; then
+				section=${k% *}
+				printf '\n[%s]\n' "$section"
+			fi
+			toml_line "${k##* }" "${conf[${section:+$section.}${k##* }]}"
 		done
 		printf '\n[[vip]]\naddress = "%s"\ninterface = "svc0"\n' \
 			"$vip" "$vip6"
@@ -239,8 +239,8 @@ lab_env() {
 		VIP=$vip
 		VIP6=$vip6
 		PORT=22
-		TARGET=$(addr target)
-		TARGET6=$(addr6 target)
+		TARGET=${addr[target]}
+		TARGET6=${addr6[target]}
 		USER_NAME=$account
 		KEY=$share/key
 		KNOWN_HOSTS=$share/known_hosts

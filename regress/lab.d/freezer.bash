@@ -15,28 +15,38 @@ freezer_find() {
 		mount -t cgroup2 jeebs-lab "$freezer" 2>/dev/null || freezer=
 }
 
+# What "up" found.
+freezer_known() {
+	freezer=$(<"$state/freezer")
+}
+
+# freezer_dir HOST: its group, in the variable dir.
 freezer_dir() {
-	echo "$freezer/jeebs-lab.$name.$1"
+	dir=$freezer/jeebs-lab.$name.$1
 }
 
 freezer_create() {
 	[[ $freezer ]] || return 0
-	mkdir -p "$(freezer_dir "$1")"
+	local dir
+	freezer_dir "$1"
+	[[ -d $dir ]] || mkdir "$dir"
 }
 
 # Puts this shell, and so what it execs, under HOST.
 freezer_join() {
 	[[ $freezer ]] || return 0
-	echo "$BASHPID" >"$(freezer_dir "$1")/cgroup.procs"
+	local dir
+	freezer_dir "$1"
+	echo "$BASHPID" >"$dir/cgroup.procs"
 }
 
 freezer_pids() {
 	local dir
 	if [[ $freezer ]]; then
-		dir=$(freezer_dir "$1")
+		freezer_dir "$1"
 		[[ ! -d $dir ]] || cat "$dir/cgroup.procs"
 	elif host_up "$1"; then
-		pgrep --ns "$(host_pid "$1")" --nslist pid
+		pgrep --ns "$host_pid" --nslist pid
 	fi
 }
 
@@ -45,12 +55,12 @@ freezer_set() {
 	if [[ -z $freezer ]]; then
 		echo "lab: no cgroup freezer here: $1's processes get SIGSTOP" >&2
 		for pid in $(freezer_pids "$1"); do
-			[[ $pid == "$(host_pid "$1")" ]] ||
+			[[ $pid == "$host_pid" ]] ||
 				kill -s "$( (($2)) && echo STOP || echo CONT)" "$pid"
 		done
 		return
 	fi
-	dir=$(freezer_dir "$1")
+	freezer_dir "$1"
 	deadline=$((SECONDS + 5))
 	if [[ -e $dir/cgroup.freeze ]]; then
 		echo "$2" >"$dir/cgroup.freeze"
@@ -69,9 +79,13 @@ freezer_set() {
 
 freezer_frozen() {
 	local dir
-	dir=$(freezer_dir "$1")
-	[[ $freezer ]] && grep -sqx 'frozen 1' "$dir/cgroup.events" ||
-		[[ $(cat "$dir/freezer.state" 2>/dev/null) == FROZEN ]]
+	[[ $freezer ]] || return
+	freezer_dir "$1"
+	if [[ -e $dir/cgroup.events ]]; then
+		[[ $(<"$dir/cgroup.events") == *"frozen 1"* ]]
+	else
+		[[ $(<"$dir/freezer.state") == FROZEN ]]
+	fi
 }
 
 # Kills what runs under HOST, as an earlier lab of this name may have left it,
@@ -79,7 +93,7 @@ freezer_frozen() {
 freezer_sweep() {
 	[[ $freezer ]] || return 0
 	local dir pid deadline=$((SECONDS + 10))
-	dir=$(freezer_dir "$1")
+	freezer_dir "$1"
 	[[ -d $dir ]] || return 0
 	[[ ! -e $dir/freezer.state ]] || echo THAWED >"$dir/freezer.state"
 	until [[ -z $(<"$dir/cgroup.procs") ]]; do
@@ -88,7 +102,7 @@ freezer_sweep() {
 		done
 		((SECONDS < deadline)) || die "$1: processes that do not die:" \
 			"$(tr '\n' ' ' <"$dir/cgroup.procs")"
-		sleep 0.02
+		nap 0.02
 	done
 }
 
@@ -96,19 +110,19 @@ freezer_sweep() {
 freezer_remove() {
 	[[ $freezer ]] || return 0
 	local dir deadline=$((SECONDS + 10))
-	dir=$(freezer_dir "$1")
+	freezer_dir "$1"
 	[[ -d $dir ]] || return 0
 	freezer_sweep "$1"
 	until rmdir "$dir" 2>/dev/null; do
 		((SECONDS < deadline)) || die "$1: $dir can't be removed"
-		sleep 0.02
+		nap 0.02
 	done
 }
 
 lab_freeze() {
 	need_host "$1"
 	host_up "$1" || die "$1 is not up"
-	freezer_find
+	freezer_known
 	freezer_set "$1" "$2"
 }
 

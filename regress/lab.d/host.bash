@@ -5,23 +5,29 @@
 # Hours since boot, as on machines that were not started together.
 declare -Ar uptime=([alpha]=12600 [beta]=93600 [client]=5400 [target]=180000)
 
-addr() {
-	echo "10.77.0.${host_number[$1]}"
-}
+# This file and its like are run hundreds of times in a test, where each fork
+# costs milliseconds: they read files themselves and have few subshells.
 
-addr6() {
-	echo "fd77::${host_number[$1]}"
-}
+# On the service LAN.
+declare -Ar addr=([alpha]=10.77.0.1 [beta]=10.77.0.2 [client]=10.77.0.3
+	[target]=10.77.0.4)
+declare -Ar addr6=([alpha]=fd77::1 [beta]=fd77::2 [client]=fd77::3
+	[target]=fd77::4)
 
-host_pid() {
-	cat "$state/hosts/$1/pid" 2>/dev/null
-}
-
-# A dead init that nobody has reaped yet has no namespace any more.
+# host_up HOST: whether it runs; then $host_pid is its init's number here. Its
+# time of birth tells it from who got that number later.
 host_up() {
-	local pid
-	pid=$(host_pid "$1") && [[ $(readlink "/proc/$pid/ns/mnt") == \
-		"$(cat "$state/hosts/$1/mntns")" ]]
+	local born stat
+	host_pid=
+	[[ -f $state/hosts/$1/init ]] || return
+	read -r host_pid born <"$state/hosts/$1/init" &&
+		proc_stat "$host_pid" && [[ ${stat[2]} != [ZX] &&
+			${stat[21]} == "$born" ]]
+}
+
+# proc_stat PID: its /proc/PID/stat in the array stat, if it lives.
+proc_stat() {
+	{ read -ra stat <"/proc/$1/stat"; } 2>/dev/null
 }
 
 # A fresh kernel for HOST. The cards outlive a crash: they are moved over from
@@ -43,8 +49,8 @@ host_network() {
 	nsenter --net="$net" ip -batch - <<-END
 		link set lo up
 		link set svc0 up
-		address add $(addr "$h")/24 dev svc0
-		address add $(addr6 "$h")/64 dev svc0 nodad
+		address add ${addr[$h]}/24 dev svc0
+		address add ${addr6[$h]}/64 dev svc0 nodad
 	END
 	[[ " ${servers[*]} " != *" $h "* ]] ||
 		nsenter --net="$net" ip -batch - <<-END
@@ -55,11 +61,10 @@ host_network() {
 
 # host_start HOST: power on; returns when its services were started.
 host_start() {
-	local h=$1 dir=$state/hosts/$1 deadline=$((SECONDS + 60))
+	local h=$1 dir=$state/hosts/$1 deadline=$((SECONDS + 60)) pid stat
 	mkdir -p "$dir"/{etc,etc-work,lib,lib-work,log,run,mnt}
 	host_network "$h"
-	rm -f "$dir/pid" "$dir/ready"
-	rm -f "$state/dark/$h"
+	rm -f "$dir/init" "$dir/pid" "$dir/ready" "$state/dark/$h"
 	switch_sync
 	freezer_create "$h"
 	(
@@ -76,8 +81,11 @@ host_start() {
 			tail -n 5 "$dir/log/init.log" >&2
 			die "$h does not come up"
 		}
-		sleep 0.01
+		nap 0.01
 	done
+	pid=$(<"$dir/pid")
+	proc_stat "$pid" || die "$h is gone again"
+	echo "$pid ${stat[21]}" >"$dir/init"
 }
 
 # A host must not hold what its starter happens to have open: pipes, the lock.
@@ -127,6 +135,7 @@ lab_up() {
 	mkdir -p "$state"
 	mount -t tmpfs -o mode=755 jeebs-lab "$state"
 	mount --make-private "$state"
+	mkfifo "$state/nap"
 	echo starting >"$state/up"
 	echo "$stock" >"$state/stock"
 	echo "$programs" >"$state/programs"
@@ -139,6 +148,7 @@ lab_up() {
 		-o "$state/skew/skew.so" "$here/lab.d/skew.c"
 	echo "$mirror" >"$state/mirror"
 	freezer_find
+	echo "$freezer" >"$state/freezer"
 	mkdir -p "$state/hosts" "$state/home" "$state/common"
 	local h
 	switch_create
@@ -218,7 +228,7 @@ lab_down() {
 		freezer_find_without_state
 	fi
 	for h in "${hosts[@]}"; do
-		host_up "$h" && kill -KILL "$(host_pid "$h")" 2>/dev/null
+		host_up "$h" && kill -KILL "$host_pid" 2>/dev/null
 		freezer_remove "$h"
 	done
 	# Deepest first; more than once where a crashed "up" mounted over itself.
@@ -238,17 +248,16 @@ freezer_find_without_state() {
 
 lab_exec() {
 	(($# >= 1)) || die "usage: exec HOST -- CMD..."
-	local h=$1 pid cwd=()
+	local h=$1 cwd=()
 	need_host "$h"
 	shift
 	[[ ${1-} == -- ]] && shift
 	(($#)) || die "usage: exec HOST -- CMD..."
 	host_up "$h" || die "$h is not up"
-	pid=$(host_pid "$h")
-	freezer_find
+	freezer_known
 	freezer_join "$h"
-	[[ -d /proc/$pid/root$PWD ]] && cwd=(--wdns="$PWD")
-	exec nsenter --target "$pid" --mount --uts --net --pid --time "${cwd[@]}" \
+	[[ -d /proc/$host_pid/root$PWD ]] && cwd=(--wdns="$PWD")
+	exec nsenter --target "$host_pid" --mount --uts --net --pid --time "${cwd[@]}" \
 		-- "$@"
 }
 
@@ -260,16 +269,15 @@ event() {
 # Power cut. JEEBS_LAB_DARK names a FIFO that gets the time at which the link
 # fell silent, for who must do something at that very moment.
 lab_crash() {
-	local h=$1 pid
+	local h=$1
 	need_host "$h"
 	host_up "$h" || die "$h is not up"
-	freezer_find
-	pid=$(host_pid "$h")
+	freezer_known
 	: >"$state/dark/$h"
 	switch_sync
 	[[ -z ${JEEBS_LAB_DARK-} ]] || echo "$EPOCHREALTIME" >"$JEEBS_LAB_DARK"
 	event dark "$h"
-	kill -KILL "$pid"
+	kill -KILL "$host_pid"
 	freezer_sweep "$h"
 	event dead "$h"
 }
@@ -280,7 +288,7 @@ lab_boot() {
 		die "usage: boot HOST [--no-wait]"
 	need_host "$h"
 	! host_up "$h" || die "$h is up already"
-	freezer_find
+	freezer_known
 	stock=$(<"$state/stock")
 	programs=$(<"$state/programs")
 	event boot "$h"

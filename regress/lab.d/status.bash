@@ -10,7 +10,7 @@ host_status() {
 
 lab_status_json() {
 	local a b
-	freezer_find
+	freezer_known
 	a=$(host_status alpha)
 	b=$(host_status beta)
 	jq -cn --argjson alpha "${a:-null}" --argjson beta "${b:-null}" '
@@ -50,6 +50,6 @@ wait_protected() {
 			jq -c 'del(.hosts)' <<<"$json" >&2
 			die "no standby protects after $1 s: regress/lab log alpha, beta"
 		}
-		sleep 0.05
+		nap 0.05
 	done
 }

@@ -6,13 +6,14 @@
 
 declare -Ar host_number=([alpha]=1 [beta]=2 [client]=3 [target]=4)
 
+# MAC addresses of the hosts' cards on the lan and on the replication link.
+declare -Ar mac=([alpha]=02:00:0a:4d:00:01 [beta]=02:00:0a:4d:00:02
+	[client]=02:00:0a:4d:00:03 [target]=02:00:0a:4d:00:04)
+declare -Ar rep_mac=([alpha]=02:00:0a:4e:00:01 [beta]=02:00:0a:4e:00:02
+	[client]=02:00:0a:4e:00:03 [target]=02:00:0a:4e:00:04)
+
 sw() {
 	nsenter --net="$state/switch" -- "$@"
-}
-
-# MAC of HOST's card on the lan (77) or the replication link (78).
-mac() {
-	printf '02:00:0a:%02x:00:%02x' "$((${2-77} + 0))" "${host_number[$1]}"
 }
 
 switch_create() {
@@ -32,11 +33,11 @@ switch_create() {
 # switch_port HOST NETNS: HOST's cards, in its namespace, not yet up there.
 switch_port() {
 	sw ip -batch - <<-END
-		link add $1 type veth peer name svc0 netns $2 address $(mac "$1")
+		link add $1 type veth peer name svc0 netns $2 address ${mac[$1]}
 		link set $1 master lan up
 	END
 	[[ " ${servers[*]} " != *" $1 "* ]] || sw ip -batch - <<-END
-		link add rep-$1 type veth peer name rep0 netns $2 address $(mac "$1" 78)
+		link add rep-$1 type veth peer name rep0 netns $2 address ${rep_mac[$1]}
 		link set rep-$1 master rep up
 	END
 }
@@ -47,7 +48,7 @@ switch_port() {
 switch_rules() {
 	local h other far mirror
 	mirror=$(<"$state/mirror")
-	far="$(mac client), $(mac target)"
+	far="${mac[client]}, ${mac[target]}"
 	{
 		echo 'table netdev lab {'
 		echo 'set dark { type ifname; }'
@@ -64,8 +65,8 @@ switch_rules() {
 			elif [[ $other ]]; then
 				echo "ether daddr { $far } dup to \"$other\";"
 			else
-				echo "ether daddr $(mac alpha) dup to \"beta\";"
-				echo "ether daddr $(mac beta) dup to \"alpha\";"
+				echo "ether daddr ${mac[alpha]} dup to \"beta\";"
+				echo "ether daddr ${mac[beta]} dup to \"alpha\";"
 			fi
 			echo '}'
 			echo "chain out_$h { type filter hook egress device \"$h\"" \
@@ -93,9 +94,9 @@ switch_sync() {
 			from=${f%%:*} to=${f#*:} net=
 			[[ $to != *:* ]] || net=${to#*:} to=${to%:*}
 			[[ $net == link ]] || echo "add element netdev lab cut" \
-				"{ $(mac "$from") . \"$to\" }"
+				"{ ${mac[$from]} . \"$to\" }"
 			[[ $net == lan ]] || echo "add element netdev lab cut" \
-				"{ $(mac "$from" 78) . \"rep-$to\" }"
+				"{ ${rep_mac[$from]} . \"rep-$to\" }"
 		done
 	} | sw nft -f -
 }
