@@ -39,7 +39,9 @@
 #include "xmalloc.h"
 #include "jeebs/jeebs-chain.h"
 #include "jeebs/jeebs-export.h"
+#include "jeebs/jeebs-forward.h"
 #include "jeebs/jeebs-hooks.h"
+#include "jeebs/jeebs-module.h"
 #include "jeebs/jeebs-msg.h"
 #include "jeebs/jeebs-ring.h"
 #include "jeebs/jeebs-session.h"
@@ -112,6 +114,18 @@ jeebs_export_offsets(uint64_t in, uint64_t out)
 	ex.in_read = in;
 	ex.out_written = ex.tail_start = ex.committed = out;
 	sshbuf_reset(ex.tail);
+}
+
+int
+jeebs_export_protected(void)
+{
+	return ex.gated;
+}
+
+int
+jeebs_export_socket(void)
+{
+	return ex.sock;
 }
 
 static void
@@ -195,6 +209,7 @@ static int
 collect(struct ssh *ssh, int full)
 {
 	struct sshbuf *m;
+	u_int i;
 	int r;
 
 	if ((m = sshbuf_new()) == NULL)
@@ -223,9 +238,12 @@ collect(struct ssh *ssh, int full)
 	if ((r = jeebs_connection_export(m)) != 0 ||
 	    (r = jeebs_state_put(ex.state, JEEBS_TAG_CONNECTION, 0, m)) != 0)
 		goto out;
-	if ((r = jeebs_channels_export(ssh, ex.state)) != 0 ||
-	    (r = jeebs_sessions_export(ssh, ex.state)) != 0)
+	if ((r = jeebs_channels_export(ssh, ex.state)) != 0)
 		goto out;
+	for (i = 0; jeebs_modules[i] != NULL; i++) {
+		if ((r = jeebs_modules[i]->snapshot(ssh, ex.state)) != 0)
+			goto out;
+	}
 	r = jeebs_state_end(ex.state);
  out:
 	sshbuf_free(m);
@@ -500,11 +518,14 @@ update(struct ssh *ssh)
 	struct sshbuf *output = ssh_packet_get_output(ssh);
 	struct sshbuf *input = ssh_packet_get_input(ssh);
 	enum jeebs_record_type type;
+	u_int i;
 	int r;
 
 	/* Broken input is being discarded, and then the connection ends. */
 	if (!jeebs_packet_exportable(ssh))
 		return;
+	for (i = 0; jeebs_modules[i] != NULL; i++)
+		jeebs_modules[i]->observe(ssh);
 	if (ex.phase == WAITING)
 		try_start(ssh);
 	if (ex.phase != PROTECTED)
@@ -670,6 +691,7 @@ const struct jeebs_hooks jeebs_session_hooks = {
 	.prepare_poll = prepare_poll,
 	.after_poll = after_poll,
 	.resume = resume,
+	.connecting = jeebs_forward_connecting,
 	.set_fds = jeebs_channel_set_fds,
 	.exec = jeebs_session_exec,
 	.child = child,

@@ -13,6 +13,7 @@
 struct ssh;
 struct Channel;
 struct Session;
+struct addrinfo;
 struct pollfd;
 
 struct jeebs_hooks {
@@ -30,6 +31,7 @@ struct jeebs_hooks {
 	int	(*after_poll)(struct ssh *, struct pollfd *, int *);
 	void	(*resume)(struct ssh *);
 	/* channels and sessions */
+	void	(*connecting)(int, const struct addrinfo *);
 	int	(*set_fds)(struct ssh *, struct Channel *);
 	void	(*exec)(struct ssh *, struct Session *, const char *);
 	void	(*child)(struct ssh *, struct Session *);
@@ -128,6 +130,14 @@ jeebs_resume(struct ssh *ssh)
 {
 	if (jeebs_hooks != NULL)
 		jeebs_hooks->resume(ssh);
+}
+
+/* sock is about to be connected to the target of a forward. */
+static inline void
+jeebs_connecting(int sock, const struct addrinfo *ai)
+{
+	if (jeebs_hooks != NULL)
+		jeebs_hooks->connecting(sock, ai);
 }
 
 /* Nonzero: c is being revived and its state was set; announce no window. */

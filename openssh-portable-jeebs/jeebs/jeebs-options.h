@@ -21,6 +21,8 @@ jeebs_fill_options(ServerOptions *o)
 		o->jeebs = 0;
 	if (o->jeebs_socket == NULL)
 		o->jeebs_socket = xstrdup(JEEBS_DEFAULT_SOCKET);
+	if (o->jeebs_forward_source == -1)
+		o->jeebs_forward_source = 1;
 	if (o->sshd_adopt_path == NULL)
 		o->sshd_adopt_path = xstrdup(_PATH_SSHD_ADOPT);
 	if (o->jeebs) {

@@ -38,6 +38,7 @@
 #include "jeebs/jeebs-chain.h"
 #include "jeebs/jeebs-ending.h"
 #include "jeebs/jeebs-export.h"
+#include "jeebs/jeebs-module.h"
 #include "jeebs/jeebs-msg.h"
 #include "jeebs/jeebs-root.h"
 #include "jeebs/jeebs-session.h"
@@ -338,12 +339,16 @@ import_channel(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
 static int
 revive_channel(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
 {
-	struct sshbuf *s;
+	const struct jeebs_module *m;
+	struct sshbuf *b;
+	u_int i;
 	int r;
 
-	s = jeebs_state_get(rv.state, JEEBS_TAG_SESSION, id);
-	if (s != NULL && (r = jeebs_session_import(ssh, id, s, ctx)) != 0)
-		error_r(r, "channel %u: session is closed", id);
+	for (i = 0; (m = jeebs_modules[i]) != NULL; i++) {
+		b = jeebs_state_get(rv.state, m->tag, id);
+		if (b != NULL && (r = m->restore(ssh, id, b, ctx)) != 0)
+			error_r(r, "channel %u: %s is closed", id, m->name);
+	}
 	return jeebs_channel_revived(ssh, id);
 }
 

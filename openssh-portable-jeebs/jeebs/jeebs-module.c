@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: ISC */
+#include "includes.h"
+
+#include <stddef.h>
+
+#include "jeebs/jeebs-module.h"
+
+const struct jeebs_module *const jeebs_modules[] = {
+	&jeebs_module_session,
+	NULL
+};

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Recovery modules: what the far end of a channel needs to go on elsewhere. A
+ * module owns one kind of channel, and one tag of the session records.
+ */
+#ifndef JEEBS_MODULE_H
+#define JEEBS_MODULE_H
+
+#include <stdint.h>
+
+#include "jeebs-state.h"
+
+struct ssh;
+struct sshbuf;
+
+struct jeebs_module {
+	const char *name;
+	enum jeebs_tag tag;
+	/* Ahead of a snapshot, at each turn of the loop. */
+	void	(*observe)(struct ssh *);
+	/* Puts one object for each of its channels. Returns 0 or SSH_ERR_*. */
+	int	(*snapshot)(struct ssh *, struct jeebs_state *);
+	/*
+	 * After jeebs_channel_import() of the same channel, on another host:
+	 * gives it a far end again. The body is consumed. On SSH_ERR_* the
+	 * channel is closed in the orderly way.
+	 */
+	int	(*restore)(struct ssh *, uint32_t channel, struct sshbuf *body,
+		    const struct jeebs_notice *);
+};
+
+/* In the order in which channels are restored; ends with NULL. */
+extern const struct jeebs_module *const jeebs_modules[];
+
+extern const struct jeebs_module jeebs_module_session;	/* session.c */
+
+#endif /* JEEBS_MODULE_H */
