@@ -46,8 +46,14 @@ is "the host itself" "$(far m "$own")" "$own"
 over m -O forward -L "127.0.0.1:7001:$TARGET:7000" vip
 over m -O forward -D 127.0.0.1:7002 vip
 is "-L" "$(lab exec client -- timeout 15 bash -c 'exec 3<>/dev/tcp/127.0.0.1/7001 && head -n 1 <&3')" "$VIP"
-is "-D" "$(lab exec client -- timeout 15 curl -s --socks5 127.0.0.1:7002 --http0.9 \
-	--max-time 3 "telnet://$TARGET:7000" </dev/null)" "$VIP"
+is "-D" "$(lab exec client -- timeout 15 python3 -c '
+import socket, sys
+s = socket.create_connection(("127.0.0.1", 7002))
+s.sendall(b"\5\1\0")
+s.recv(2)
+s.sendall(b"\5\1\0\1" + socket.inet_aton(sys.argv[1]) + (7000).to_bytes(2, "big"))
+s.recv(10, socket.MSG_WAITALL)
+print(s.makefile().readline(), end="")' "$TARGET")" "$VIP"
 is "20 at once to one port" "$(for i in {1..20}; do far m "$TARGET" & done | sort | uniq -c | xargs)" "20 $VIP"
 
 # By the host's own address nothing is protected.
