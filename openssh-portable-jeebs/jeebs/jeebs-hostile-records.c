@@ -53,7 +53,7 @@ static const struct edit {
 	{ "attack-out-back", AT_OUT, 8, 0, 0 },
 	{ "attack-out-wrap", AT_OUT, 8, 0, UINT64_MAX },
 	{ "attack-acked-back", AT_ACKED, 8, 0, 0 },
-	{ "attack-acked-beyond", AT_ACKED, 8, 1, 1 },
+	{ "attack-acked-beyond", AT_ACKED, 8, 1, 1ULL << 40 },
 	{ "attack-stream-long", AT_STREAM, 4, 0, 1 },
 	{ "attack-stream-max", AT_STREAM, 4, 0, UINT32_MAX },
 	/* 32 bits of sums come out right */

@@ -86,7 +86,6 @@ hostile_record(struct hostile *h, enum jeebs_record_type type,
 		fatal_f("sshbuf_new");
 	h->last.type = type;
 	h->last.out_off += h->last.stream_len;
-	h->last.acked_off = h->last.out_off;
 	if ((r = jeebs_chain_seal(h->chain, &h->last, stream, len, state,
 	    out)) != 0)
 		fatal_fr(r, "seal");
