@@ -77,14 +77,22 @@ head_max(struct hostile *h)
 static void
 header(struct hostile *h)
 {
+	uint64_t never = 1ULL << 60, was;
+
+	was = h->ring->committed;
 	h->ring->magic = 0;
 	h->ring->size = UINT32_MAX;
 	h->ring->tail = h->ring->head + (1ULL << 50);
-	h->ring->committed = 1ULL << 60;
+	h->ring->committed = never;
 	hostile_kick(h);
-	/* put right again, or this side would get stuck */
+	/*
+	 * Put right again, or this side would get stuck, or fool itself: unless
+	 * jeebsd has written it since.
+	 */
 	usleep(100 * 1000);
 	h->ring->tail = h->ring->head;
+	(void)__atomic_compare_exchange_n(&h->ring->committed, &never, was, 0,
+	    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 static void

@@ -147,6 +147,7 @@ jeebs_testing_attack(struct ssh *ssh, int mon_fd, int kick, int commit,
 			read_last(&h);
 			hostile_say(&h, "begins, pid %ld", (long)getpid());
 			a->run(&h);
+			hostile_say(&h, "is done");
 		}
 	}
 }

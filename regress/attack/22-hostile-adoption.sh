@@ -14,6 +14,8 @@ stay() {
 	hostile "$1"
 	stays[$1]=$hostile_in
 	check "$1: protected, for all that jeebsd sees" within 10 jeebsd_said 'session [0-9]+: protected'
+	# The switch of the next one would cut it short.
+	check "$1: all of it" within 10 sshd_said "$1: is done"
 }
 stay attack-bad-tag
 stay attack-garbage-state

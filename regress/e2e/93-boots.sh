@@ -12,7 +12,7 @@ lab crash alpha
 lab crash beta
 lab boot alpha --no-wait
 lab boot beta --no-wait
-protected_again
+protected_again 0
 is "hosts that serve" "$(lab status --json |
 	jq -c '[.hosts[] | select(.role == "primary")] | length')" 1
 # Nobody holds it: it is ended at the client's first packet.

@@ -26,9 +26,15 @@ stall() {
 	check "the same client process" pty "$n" alive
 }
 
+# protected_again [N]: the hosts say so, and of each session of this test, or of N
+# sessions: one that a new jeebsd has not met yet would answer as if it were
+# nobody's business.
 protected_again() {
-	check "protected again" within 20 eval \
-		'[[ $(lab status --json | jq .protected) == true ]]'
+	local sessions=${1-${#pty_in[@]}}
+	check "protected again" within 20 eval 'lab status --json |
+		jq -e --argjson n "$sessions" ".serving as \$h | .protected and
+		([.hosts[\$h].sessions_detail[] | select(.protected)] |
+		length) == \$n" >/dev/null'
 }
 
 # state_of HOST: as jeebsd(8) names it.
