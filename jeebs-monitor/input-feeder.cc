@@ -79,6 +79,15 @@ InputFeeder::delivered(const Flow &flow) const
 	return 0;
 }
 
+uint64_t
+InputFeeder::fed(const Flow &flow) const
+{
+	for (const Fed &f : all_)
+		if (f.flow == flow)
+			return f.feed.end() - f.in_off;
+	return 0;
+}
+
 void
 InputFeeder::forget(const Flow &flow)
 {

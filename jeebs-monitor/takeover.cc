@@ -32,6 +32,8 @@ Takeover::prepare()
 
 	for (const auto &s : p_.store.sessions())
 		flows.push_back(s.flow);
+	for (const Flow &f : p_.store.forwards().flows())
+		flows.push_back(f);
 	if (auto r = p_.net.hold(flows); !r) {
 		log::error("hold: {}", r.error().what);
 		return;
@@ -100,6 +102,8 @@ Takeover::step_hold(Done done)
 
 	for (const auto &s : p_.store.sessions())
 		flows.push_back(s.flow);
+	for (const Flow &f : p_.store.forwards().flows())
+		flows.push_back(f);
 	auto r = p_.net.hold(flows);
 	held_ = std::move(flows);
 	done(std::move(r));

@@ -53,6 +53,7 @@ public:
 	// Nobody needs to watch this session any more: it ended.
 	void forget(const Flow &);
 	// See InputFeeder.
+	uint64_t fed(const Flow &f) const { return adoptions_.fed(f); }
 	uint64_t delivered(const Flow &f) const
 	{
 		return adoptions_.delivered(f);

@@ -7,5 +7,6 @@
 
 const struct jeebs_module *const jeebs_modules[] = {
 	&jeebs_module_session,
+	&jeebs_module_forward,
 	NULL
 };

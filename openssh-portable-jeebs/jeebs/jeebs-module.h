@@ -33,5 +33,6 @@ struct jeebs_module {
 extern const struct jeebs_module *const jeebs_modules[];
 
 extern const struct jeebs_module jeebs_module_session;	/* session.c */
+extern const struct jeebs_module jeebs_module_forward;
 
 #endif /* JEEBS_MODULE_H */

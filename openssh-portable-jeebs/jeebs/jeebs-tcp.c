@@ -20,7 +20,10 @@
 #include "jeebs/jeebs-tcp.h"
 
 #define READ_TRIES	16
-#define STATE_ESTABLISHED	1	/* include/net/tcp_states.h */
+/* include/net/tcp_states.h */
+#define STATE_ESTABLISHED	1
+#define STATE_FIN_WAIT1		4
+#define STATE_FIN_WAIT2		5
 
 static int
 put_addr(const struct sockaddr_storage *ss, uint16_t *family, uint8_t addr[16],
@@ -112,8 +115,9 @@ repair_look(int fd, uint32_t *snd, uint32_t *rcv, struct tcp_repair_window *w,
 	    sizeof(none)) == -1))
 		r = SSH_ERR_SYSTEM_ERROR;
 	oerrno = errno;
+	/* only of a socket that whoever shares it has begun to listen on */
 	if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off)) == -1)
-		fatal_f("repair mode can't be left: %s", strerror(errno));
+		return SSH_ERR_SYSTEM_ERROR;
 	/* leaving repair mode clears it (net/ipv4/tcp.c, tcp_repair) */
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
 	errno = oerrno;
@@ -152,7 +156,9 @@ jeebs_tcp_read(int fd, struct jeebs_tcp_state *st, struct jeebs_offsets *off)
 		    ti.tcpi_bytes_acked == ti2.tcpi_bytes_acked)
 			break;
 	}
-	if (ti2.tcpi_state != STATE_ESTABLISHED)
+	off->fin = ti2.tcpi_state == STATE_FIN_WAIT1 ||
+	    ti2.tcpi_state == STATE_FIN_WAIT2;
+	if (ti2.tcpi_state != STATE_ESTABLISHED && !off->fin)
 		return SSH_ERR_CONN_CLOSED;
 	/*
 	 * The kernel's queue sequence is the end of the queue: all that was

@@ -114,7 +114,8 @@ void play(Bytes in, const Connection &c, int mon, MonChannel &channel,
 		if ((flags & 16) && seen.hello) {
 			auto ring = Ring::create(4096);
 			must(ring.has_value());
-			if (channel.offer(1, "key", *ring))
+			if (channel.offer(1, "key", *ring,
+			    STDERR_FILENO))
 				seen.offers++;
 		}
 		const int fds[] = {c.fd, c.far, c.fd, c.far};
