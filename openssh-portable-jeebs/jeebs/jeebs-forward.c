@@ -11,6 +11,7 @@
 #include <netdb.h>
 #include <string.h>
 
+#include "canohost.h"
 #include "log.h"
 #include "misc.h"
 #include "servconf.h"
@@ -85,20 +86,13 @@ client_side(struct sockaddr_storage *ss)
 {
 	struct sockaddr_in *in = (struct sockaddr_in *)ss;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
-	struct in_addr mapped;
 	socklen_t len = sizeof(*ss);
 
 	memset(ss, 0, sizeof(*ss));
 	if (getsockname(jeebs_export_socket(), (struct sockaddr *)ss,
 	    &len) == -1)
 		return 0;
-	if (ss->ss_family == AF_INET6 &&
-	    IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-		memcpy(&mapped, in6->sin6_addr.s6_addr + 12, sizeof(mapped));
-		memset(ss, 0, sizeof(*ss));
-		in->sin_family = AF_INET;
-		in->sin_addr = mapped;
-	}
+	ipv64_normalise_mapped(ss, &len);
 	if (ss->ss_family == AF_INET) {
 		in->sin_port = 0;
 		return sizeof(*in);

@@ -4,18 +4,17 @@
 . "$(dirname "$0")/lib.bash"
 . "$top/regress/e2e/mutant.bash"
 scenario() {
-	local standby i
+	local i
 	login a vip
 	shell_answers a 5000
-	standby=$(lab exec beta -- cat /run/jeebsd.pid)
 	# Output without any input, while the standby stands still for less than
 	# would alarm anybody.
 	for ((i = 1; i <= 3; i++)); do
 		pty a 'send for n in 1 2 3 4 5 6 7 8; do sleep 0.05; echo tick-$n; done\r'
 		check "output" pty a 'expect 3000 tick-1\r'
-		lab exec beta -- kill -STOP "$standby"
+		signal_jeebsd beta STOP
 		pty a 'sleep 150'
-		lab exec beta -- kill -CONT "$standby"
+		signal_jeebsd beta CONT
 		check "all of it" pty a 'expect 3000 tick-8\r'
 	done
 }

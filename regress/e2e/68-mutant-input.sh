@@ -5,17 +5,16 @@
 . "$(dirname "$0")/lib.bash"
 . "$top/regress/e2e/mutant.bash"
 scenario() {
-	local standby i
+	local i
 	login a vip
 	shell_answers a 5000
-	standby=$(lab exec beta -- cat /run/jeebsd.pid)
 	# A key while the standby stands still, longer than TCP delays an ACK
 	# and less than would alarm anybody.
 	for ((i = 0; i < 3; i++)); do
-		lab exec beta -- kill -STOP "$standby"
+		signal_jeebsd beta STOP
 		pty a "send $i"
 		pty a 'sleep 150'
-		lab exec beta -- kill -CONT "$standby"
+		signal_jeebsd beta CONT
 		check "echo" pty a "expect 3000 $i"
 		pty a 'sleep 300'
 	done

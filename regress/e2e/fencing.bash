@@ -65,11 +65,6 @@ svc_mac() {
 	lab exec "$1" -- cat /sys/class/net/svc0/address
 }
 
-# signal_jeebsd HOST SIGNAL
-signal_jeebsd() {
-	lab exec "$1" -- bash -c "kill -$2 \"\$(</run/jeebsd.pid)\""
-}
-
 # restart_jeebsd HOST [PID...]: killed, and started anew in the same breath, while
 # PIDs are killed between.
 restart_jeebsd() {

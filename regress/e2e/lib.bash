@@ -262,8 +262,13 @@ dark_at() {
 		"${JEEBS_LAB_DIR:-/run/jeebs-lab}/$JEEBS_LAB/events" | tail -n 1
 }
 
+# signal_jeebsd HOST SIGNAL
+signal_jeebsd() {
+	lab exec "$1" -- bash -c "kill -$2 \"\$(</run/jeebsd.pid)\""
+}
+
 stop_jeebsd() {
-	lab exec "$1" -- bash -c 'kill -KILL "$(</run/jeebsd.pid)"'
+	signal_jeebsd "$1" KILL
 }
 
 # As its service would.

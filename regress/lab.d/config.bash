@@ -173,10 +173,10 @@ config_sshd() {
 
 toml_line() {	# KEY VALUE
 	case $2 in
-	true | false | \"* | \[*) echo "$1 = $2" ;;
-	*[!0-9]* | '') echo "$1 = \"$2\"" ;;
-	*) echo "$1 = $2" ;;
+	true | false | \"* | \[*) ;;
+	*[!0-9]* | '') set -- "$1" "\"$2\"" ;;
 	esac
+	echo "$1 = $2"
 }
 
 config_jeebsd() {
@@ -216,7 +216,7 @@ config_jeebsd() {
 	done | sort)
 	{
 		for k in "${keys[@]}"; do
-			if [[ ${k% *} != "${section-}" ]]; then
+			if [[ ${k% *} != "$section" ]]; then
 				section=${k% *}
 				printf '\n[%s]\n' "$section"
 			fi

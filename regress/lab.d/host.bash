@@ -5,15 +5,6 @@
 # Hours since boot, as on machines that were not started together.
 declare -Ar uptime=([alpha]=12600 [beta]=93600 [client]=5400 [target]=180000)
 
-# This file and its like are run hundreds of times in a test, where each fork
-# costs milliseconds: they read files themselves and have few subshells.
-
-# On the service LAN.
-declare -Ar addr=([alpha]=10.77.0.1 [beta]=10.77.0.2 [client]=10.77.0.3
-	[target]=10.77.0.4)
-declare -Ar addr6=([alpha]=fd77::1 [beta]=fd77::2 [client]=fd77::3
-	[target]=fd77::4)
-
 # host_up HOST: whether it runs; then $host_pid is its init's number here. Its
 # time of birth tells it from who got that number later.
 host_up() {

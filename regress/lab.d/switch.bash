@@ -6,11 +6,16 @@
 
 declare -Ar host_number=([alpha]=1 [beta]=2 [client]=3 [target]=4)
 
-# MAC addresses of the hosts' cards on the lan and on the replication link.
-declare -Ar mac=([alpha]=02:00:0a:4d:00:01 [beta]=02:00:0a:4d:00:02
-	[client]=02:00:0a:4d:00:03 [target]=02:00:0a:4d:00:04)
-declare -Ar rep_mac=([alpha]=02:00:0a:4e:00:01 [beta]=02:00:0a:4e:00:02
-	[client]=02:00:0a:4e:00:03 [target]=02:00:0a:4e:00:04)
+# By host: its addresses on the lan, and the MACs of its cards there and on the
+# replication link.
+declare -A addr addr6 mac rep_mac
+for host in "${!host_number[@]}"; do
+	addr[$host]=10.77.0.${host_number[$host]}
+	addr6[$host]=fd77::${host_number[$host]}
+	mac[$host]=02:00:0a:4d:00:0${host_number[$host]}
+	rep_mac[$host]=02:00:0a:4e:00:0${host_number[$host]}
+done
+unset host
 
 sw() {
 	nsenter --net="$state/switch" -- "$@"
