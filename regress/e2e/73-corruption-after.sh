@@ -34,14 +34,16 @@ for n in "${!options[@]}"; do
 	done
 done
 errors='Corrupted MAC on input|message authentication code incorrect|padding error|Bad packet length'
+said_since() {
+	(($(lab exec "$survivor" -- grep -Ec "$errors" /var/log/sshd.log) > $1))
+}
 for n in "${!options[@]}"; do
 	before=$(lab exec "$survivor" -- grep -Ec "$errors" /var/log/sshd.log || :)
 	lab exec client -- kill -USR1 "$(relay "$n-up")"
 	pty "$n-up" 'send touch $HOME/corrupt-$$\r'
 	check "$n: sshd ends the session" pty "$n-up" 'wait 15000'
 	is "$n: exit status" "$(jq .status <<<"$pty_answer")" 255
-	check "$n: sshd says why" within 5 eval "(($(lab exec "$survivor" -- \
-		grep -Ec "$errors" /var/log/sshd.log || :) > ${before:-0}))"
+	check "$n: sshd says why" within 5 said_since "${before:-0}"
 	lab exec client -- kill -USR2 "$(relay "$n-down")"
 	pty "$n-down" 'send echo\r'
 	check "$n: the client ends the session" pty "$n-down" 'wait 15000'

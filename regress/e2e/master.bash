@@ -49,9 +49,12 @@ reconfigure() {
 	for h in alpha beta; do
 		lab exec "$h" -- sh -c 'printf "%s\n" "$1" >>/etc/ssh/sshd_config &&
 			kill -HUP "$(cat /run/sshd.pid)"' sh "$1"
-		check "$h: sshd reads its settings" within 10 eval \
-			"(($(lab exec "$h" -- grep -c 'Server listening' /var/log/sshd.log) >= 4))"
+		check "$h: sshd reads its settings" within 10 has_read "$h"
 	done
+}
+
+has_read() {
+	(($(lab exec "$1" -- grep -c 'Server listening' /var/log/sshd.log) >= 4))
 }
 
 # Two runs of a battery must have said the same: before and after the crash.
