@@ -12,6 +12,15 @@ using namespace jeebs;
 
 namespace {
 
+// One in 65536 that are valid looks like one whose checksum is the pseudo header's
+// alone, so the state doesn't tell.
+bool
+is_complete(const std::vector<uint8_t> &packet)
+{
+	auto again = packet;
+	return complete_checksums(again) && again == packet;
+}
+
 void
 check_split(const Segment &s)
 {
@@ -21,8 +30,8 @@ check_split(const Segment &s)
 	for (const auto &part : parts) {
 		const auto p = Segment::parse(part);
 		must(p && p->seq() == next && p->payload().size() <= 536 &&
-		    p->checksum_state() == ChecksumState::valid &&
-		    p->flow_to_local() == s.flow_to_local());
+		    p->checksum_state() != ChecksumState::wrong &&
+		    is_complete(part) && p->flow_to_local() == s.flow_to_local());
 		next += static_cast<uint32_t>(p->payload().size());
 		joined.insert(joined.end(), p->payload().begin(),
 		    p->payload().end());
@@ -52,8 +61,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	must(rewrite_ack(packet, Seq32(0x01020304)));
 	const auto again = Segment::parse(packet);
 	must(again && again->ack() == Seq32(0x01020304) &&
-	    again->checksum_state() == ChecksumState::valid &&
-	    again->flow_to_local() == flow && again->end_seq() == end &&
+	    again->checksum_state() != ChecksumState::wrong &&
+	    is_complete(packet) && again->flow_to_local() == flow && again->end_seq() == end &&
 	    again->timestamps().has_value() == timestamps.has_value());
 	return 0;
 }
