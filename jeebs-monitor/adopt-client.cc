@@ -44,6 +44,15 @@ public:
 		wait();
 	}
 
+	Result<void> target(uint32_t channel, uint64_t acked, int fd) override
+	{
+		Buffer b;
+		FieldWriter(b).u32(channel).u64(acked);
+		const int fds[] = {fd};
+		return send_message(socket_.native_handle(),
+		    JEEBS_MSG_TARGET, b.bytes(), fds);
+	}
+
 	Result<void> go() override
 	{
 		return send_message(socket_.native_handle(), JEEBS_MSG_GO, {});
@@ -80,15 +89,39 @@ private:
 		finish(parse(**m));
 	}
 
-	static Result<uint64_t> parse(const HostMessage &m)
+	static Result<AdoptReady> ready(FieldReader &r)
+	{
+		AdoptReady a;
+		a.out_end = r.num<uint64_t>();
+		const auto n = r.num<uint32_t>();
+		if (n > JEEBS_MAX_FORWARDS)
+			r.bad("too many forwards");
+		for (uint32_t i = 0; i < n && n <= JEEBS_MAX_FORWARDS; i++) {
+			AdoptForward f;
+			f.channel = r.num<uint32_t>();
+			f.id = r.num<uint64_t>();
+			f.data_off = r.num<uint64_t>();
+			f.data_end = r.num<uint64_t>();
+			f.taken = r.num<uint64_t>();
+			const auto ended = r.num<uint8_t>();
+			f.ended = ended != 0;
+			if (ended > 1)
+				r.bad("impossible end");
+			if (f.data_end < f.data_off || f.data_end > INT64_MAX ||
+			    f.taken > INT64_MAX)
+				r.bad("impossible offset");
+			a.forwards.push_back(f);
+		}
+		return r.finish(std::move(a));
+	}
+
+	static Result<AdoptReady> parse(const HostMessage &m)
 	{
 		FieldReader r(m.fields.bytes(), "answer of sshd-adopt");
 		if (!m.fds.empty())
 			return fail("sshd-adopt sent a descriptor");
-		if (m.type == JEEBS_MSG_READY) {
-			auto out_end = r.num<uint64_t>();
-			return r.finish(out_end);
-		}
+		if (m.type == JEEBS_MSG_READY)
+			return ready(r);
 		if (m.type != JEEBS_MSG_FAILED)
 			return fail(fmt::format("sshd-adopt sent type {}",
 			    m.type));
@@ -98,7 +131,7 @@ private:
 		return fail(log::printable(*why));
 	}
 
-	void finish(Result<uint64_t> r)
+	void finish(Result<AdoptReady> r)
 	{
 		timer_.cancel();
 		auto answer = std::exchange(answer_, nullptr);
@@ -116,6 +149,10 @@ class JobHandle : public AdoptClient::Job {
 public:
 	explicit JobHandle(std::shared_ptr<JobImpl> j) : job_(std::move(j)) {}
 	~JobHandle() override { job_->close(); }
+	Result<void> target(uint32_t channel, uint64_t acked, int fd) override
+	{
+		return job_->target(channel, acked, fd);
+	}
 	Result<void> go() override { return job_->go(); }
 
 private:
@@ -298,6 +335,10 @@ AdoptClient::adopt(const AdoptRequest &q, std::chrono::milliseconds timeout,
 	    == -1)
 		return fail_errno("job socket");
 	UniqueFd mine(pair[0]), theirs(pair[1]);
+	// Targets of many forwards are sent at once.
+	const int room = 4 << 20;
+	(void)::setsockopt(mine.get(), SOL_SOCKET, SO_SNDBUFFORCE, &room,
+	    sizeof(room));
 	Buffer b;
 	FieldWriter(b).u64(q.job).u64(q.acked).u64(q.in_off)
 	    .text(q.from, JEEBS_MAX_NAME).text(q.to, JEEBS_MAX_NAME).u64(q.failed_at);

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 
@@ -27,6 +28,20 @@ struct AdoptRequest {
 	int records = -1;	// memfd
 };
 
+// A forward that the session can go on with: what READY says of it.
+struct AdoptForward {
+	uint32_t channel = 0;
+	uint64_t id = 0;
+	uint64_t data_off = 0, data_end = 0;	// what the target may lack
+	uint64_t taken = 0;	// the socket's next byte to receive
+	bool ended = false;	// FIN follows the data
+};
+
+struct AdoptReady {
+	uint64_t out_end = 0;
+	std::vector<AdoptForward> forwards;
+};
+
 class AdoptClient {
 public:
 	struct Handlers {
@@ -36,15 +51,19 @@ public:
 		// sshd-adopt is gone: its keys open nothing any more.
 		std::function<void()> lost;
 	};
-	// READY's out_end, or why not. Called once.
-	using Answer = std::function<void(Result<uint64_t> out_end)>;
+	// READY, or why not. Called once.
+	using Answer = std::function<void(Result<AdoptReady>)>;
 
 	// One session that is being handed over. Destroying it closes the job
 	// socket: a worker that has no GO yet gives up.
 	class Job {
 	public:
 		virtual ~Job() = default;
-		// After READY: the worker may write.
+		// After READY: the target of a forward, in repair mode; it has
+		// acknowledged what lies before acked.
+		[[nodiscard]] virtual Result<void> target(uint32_t channel,
+		    uint64_t acked, int fd) = 0;
+		// After these: the worker may write.
 		[[nodiscard]] virtual Result<void> go() = 0;
 	};
 

@@ -47,15 +47,19 @@ struct Adoptions::Run {
 	StoredSession s;
 	AdoptPlan plan;
 	Hold::Packets held;	// taken from the queue, not injected yet
-	UniqueFd tcp;
+	SharedFd tcp;
 	std::unique_ptr<AdoptClient::Job> job;
+	FarEnds::Of far;
 	Time adopt_start{};
 	bool over = false;
 };
 
 Adoptions::Adoptions(Parts parts, Hooks hooks)
     : p_(parts), hooks_(std::move(hooks)), ask_timer_(parts.io),
-      retry_timer_(parts.io), feeder_(parts.io, parts.injector), watcher_(parts.io, parts.net, parts.tap,
+      far_timer_(parts.io), retry_timer_(parts.io),
+      feeder_(parts.io, parts.injector), far_({parts.net, parts.store,
+      parts.tap, parts.restorer, parts.ack_probe, feeder_}),
+      watcher_(parts.io, parts.net, parts.tap,
       parts.config.timing.gap_timeout, [this](const Flow &flow,
       const std::string &user, const char *reason) {
 		report_->failed.push_back({user, flow.remote_name(), reason});
@@ -73,11 +77,17 @@ Adoptions::cancel()
 	running_ = paused_ = false;
 	waiting_.clear();
 	asking_.clear();
+	for (const auto &some : {far_asked_, ready_})
+		for (const RunPtr &r : some)
+			far_.drop(r->far);
+	far_asked_.clear();
+	far_timer_.cancel();
 	ready_.clear();
 	in_flight_ = left_ = 0;
 	ask_timer_.cancel();
 	retry_timer_.cancel();
 	feeder_.clear();
+	far_.clear();
 	watcher_.clear();
 }
 
@@ -86,6 +96,7 @@ Adoptions::forget(const Flow &flow)
 {
 	feeder_.forget(flow);
 	watcher_.forget(flow);
+	far_.forget(flow);
 }
 
 void
@@ -227,7 +238,8 @@ Adoptions::postpone(const RunPtr &r, const Error &e)
 	if (!full && !(passes && BootClock::now() - r->adopt_start <
 	    p_.config.timing.adopt_timeout))
 		return false;
-	r->tcp.reset();
+	// Its 4-tuple is needed again.
+	r->tcp.close_unshared();
 	waiting_.insert(waiting_.begin(), r);
 	if (std::exchange(paused_, true))
 		return true;
@@ -251,7 +263,7 @@ Adoptions::restore(Run &r)
 	report_->span("TCP restored", start, BootClock::now());
 	if (!fd)
 		return tl::unexpected(fd.error());
-	r.tcp = std::move(*fd);
+	r.tcp = SharedFd(std::move(*fd), r.s.user);
 	return {};
 }
 
@@ -278,9 +290,9 @@ Adoptions::hand_over(const RunPtr &r)
 	q.records = records->get();
 	std::weak_ptr<bool> alive = alive_;
 	auto job = p_.adopt.adopt(q, p_.config.timing.adopt_timeout,
-	    [this, alive, r](Result<uint64_t> out_end) {
+	    [this, alive, r](Result<AdoptReady> ready) {
 		if (!alive.expired() && running_ && !r->over)
-			answered(r, std::move(out_end));
+			answered(r, std::move(ready));
 	});
 	if (job) {
 		r->job = std::move(*job);
@@ -291,15 +303,50 @@ Adoptions::hand_over(const RunPtr &r)
 }
 
 void
-Adoptions::answered(const RunPtr &r, Result<uint64_t> out_end)
+Adoptions::answered(const RunPtr &r, Result<AdoptReady> answer)
 {
 	in_flight_--;
 	report_->span("adopted", r->adopt_start, BootClock::now());
-	if (!out_end)
-		return reset(r, out_end.error().what);
-	if (*out_end != r->s.out_end && !jeebs_testing("nonce-reused"))
+	if (!answer)
+		return reset(r, answer.error().what);
+	if (answer->out_end != r->s.out_end && !jeebs_testing("nonce-reused"))
 		return reset(r, fmt::format("sshd-adopt read {} bytes of the "
-		    "stream, {} are stored", *out_end, r->s.out_end));
+		    "stream, {} are stored", answer->out_end, r->s.out_end));
+	r->far = far_.find(r->s, *answer, BootClock::now());
+	far_asked_.push_back(r);
+	if (far_asked_.size() == 1)
+		collect_far();
+	start_more();
+}
+
+void
+Adoptions::collect_far()
+{
+	const Time now = BootClock::now();
+	std::vector<RunPtr> done;
+
+	p_.net.drain_hold();
+	std::erase_if(far_asked_, [&](const RunPtr &r) {
+		const bool settled = far_.settled(r->far, now);
+		if (settled)
+			done.push_back(r);
+		return settled;
+	});
+	for (const RunPtr &r : done)
+		ready(r);
+	if (far_asked_.empty())
+		return;
+	far_timer_.expires_after(ack_poll);
+	far_timer_.async_wait([this](error_code ec) {
+		if (!ec && running_)
+			collect_far();
+	});
+}
+
+void
+Adoptions::ready(const RunPtr &r)
+{
+	far_.hand_over(r->far, *r->job);
 	ready_.push_back(r);
 	if (!go_posted_) {
 		// Those that are ready together go together: one change of
@@ -324,14 +371,19 @@ Adoptions::go_all()
 	std::vector<Flow> flows;
 	Time start = BootClock::now();
 
-	for (const RunPtr &r : batch)
+	for (const RunPtr &r : batch) {
+		far_.release(r->far);
 		go(*r);
+	}
 	p_.net.tap_drain();
 	p_.net.drain_hold();
 	for (const RunPtr &r : batch) {
 		take_held(*r);
 		feed(*r);
+		far_.go(r->far);
 		flows.push_back(r->s.flow);
+		for (const Flow &f : far_.flows(r->s.flow))
+			flows.push_back(f);
 	}
 	p_.net.release(flows);
 	report_->span("go", start, BootClock::now());
@@ -344,6 +396,7 @@ Adoptions::go_all()
 		if (r->plan.unacked == 0)
 			(void)p_.ack_probe.send(r->s.tcp, r->plan.acked,
 			    r->plan.in_off, r->plan.ts_val);
+		far_.end_others(r->s.flow, r->far);
 		if (watched(r->s))
 			watcher_.add(r->s.flow, r->s.user, std::move(r->tcp),
 			    {r->plan.acked, r->s.out_end, r->s.in_off});
@@ -381,9 +434,9 @@ Adoptions::feed(Run &r)
 	log::debug("session from {}: {} packets to inject, bytes {} to {}",
 	    r.s.flow.remote_name(), pieces.size(), r.s.in_off, plan.known_to);
 	// A copy only where it is watched as well: descriptors may be short.
-	UniqueFd tcp = watched(r.s) ?
-	    UniqueFd(fcntl(r.tcp.get(), F_DUPFD_CLOEXEC, 0)) :
-	    std::move(r.tcp);
+	SharedFd tcp = watched(r.s) ?
+	    SharedFd(UniqueFd(fcntl(r.tcp.get(), F_DUPFD_CLOEXEC, 0)),
+	    r.s.user) : std::move(r.tcp);
 	if (!tcp) {
 		log::error("session from {} reset: its input is lost: {}",
 		    r.s.flow.remote_name(), strerror(errno));
@@ -407,6 +460,7 @@ Adoptions::reset(const RunPtr &r, const std::string &reason)
 	commit_log::line("reset {} why={}", name_of(r->s),
 	    log::printable(reason));
 	r->job.reset();
+	far_.drop(r->far);
 	Result<void> ok;
 	if (!r->tcp) {
 		r->plan.acked = std::max(r->plan.acked, r->s.acked_off);
@@ -423,6 +477,8 @@ Adoptions::reset(const RunPtr &r, const std::string &reason)
 		log::warning("session from {}: reset: {}",
 		    r->s.flow.remote_name(), ok.error().what);
 	p_.net.release({&r->s.flow, 1});
+	p_.net.release(far_.flows(r->s.flow));
+	far_.end_others(r->s.flow, {});
 	// A client that is past this reset's number takes no notice of it, nor
 	// of none at all (RFC 5961 section 3.2). It answers a question, and the
 	// kernel, which knows no such connection, answers that with a reset.
@@ -442,6 +498,8 @@ Adoptions::done_with(const RunPtr &r)
 	r->job.reset();
 	left_--;
 	hooks_.let_go(r->s.flow);
+	for (const Flow &f : far_.flows(r->s.flow))
+		hooks_.let_go(f);
 }
 
 void

@@ -20,6 +20,7 @@
 #include "adopt-client.hh"
 #include "clock.hh"
 #include "config.hh"
+#include "far-ends.hh"
 #include "gap-watcher.hh"
 #include "inject.hh"
 #include "input-feeder.hh"
@@ -65,6 +66,7 @@ public:
 	void forget(const Flow &);
 	// See InputFeeder.
 	uint64_t delivered(const Flow &f) const { return feeder_.delivered(f); }
+	uint64_t fed(const Flow &f) const { return feeder_.fed(f); }
 
 private:
 	struct Run;
@@ -76,7 +78,9 @@ private:
 	void start_session(const RunPtr &);
 	Result<void> restore(Run &);
 	void hand_over(const RunPtr &);
-	void answered(const RunPtr &, Result<uint64_t>);
+	void answered(const RunPtr &, Result<AdoptReady>);
+	void collect_far();
+	void ready(const RunPtr &);
 	void go_all();
 	void go(Run &);
 	void feed(Run &);
@@ -91,11 +95,12 @@ private:
 	Hooks hooks_;
 	TakeoverReport *report_ = nullptr;
 	bool running_ = false, go_posted_ = false, paused_ = false;
-	std::vector<RunPtr> waiting_, asking_, ready_;
+	std::vector<RunPtr> waiting_, asking_, far_asked_, ready_;
 	size_t in_flight_ = 0, left_ = 0;
 	Time ask_until_{};
-	boost::asio::steady_timer ask_timer_, retry_timer_;
+	boost::asio::steady_timer ask_timer_, far_timer_, retry_timer_;
 	InputFeeder feeder_;
+	FarEnds far_;
 	GapWatcher watcher_;
 	uint64_t next_job_ = 1;
 	std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -73,9 +73,10 @@ closed_by_kernel(const std::string &reason)
 }
 
 // Descriptors of a session at most: channel, TCP connection, the ends of two
-// pipes, and two more of a new ring before the old one goes; and of all else:
+// pipes, and two more of a new ring before the old one goes, the socket for
+// forwards, and one forward (there are as many places); and of all else:
 // monitors that have just connected, a takeover's sockets, links.
-constexpr rlim_t session_fds = 6, other_fds = 320;
+constexpr rlim_t session_fds = 8, other_fds = 320;
 constexpr rlim_t least_places = 8;
 
 size_t
@@ -97,7 +98,7 @@ Daemon::Daemon(boost::asio::io_context &io, const Config &config,
     const LinkKey &key)
     : io_(io), config_(config), instance_(random_number()), role_(config),
       detector_(config.timing, config.heartbeats.size()),
-      places_(session_places()), store_({.sessions = places_}),
+      places_(session_places()), store_({.sessions = places_, .forwards = {}}),
       net_(io, config, [this](auto p) { tapped(p); },
 	  [this](ClientSign s) {
 		Time now = BootClock::now();
@@ -221,7 +222,16 @@ Daemon::export_handlers()
 		net_.unprotect(i.flow);
 		takeover_.forget(i.flow);
 	};
+	h.can_move = [this](const Flow &f) { return net_.leaves_by_vip(f); };
+	h.may_end = [this](const Flow &f, bool may) {
+		if (may)
+			net_.unprotect(f);
+		else
+			net_.protect(f);
+	};
 	h.delivered = [this](const Flow &f) { return takeover_.delivered(f); };
+	h.may_fin = [this](const Flow &f) { net_.let_fin(f); };
+	h.fed = [this](const Flow &f) { return takeover_.fed(f); };
 	return h;
 }
 
@@ -343,6 +353,8 @@ Daemon::link_frame(const FrameView &f)
 	case FrameType::tcp:
 	case FrameType::cover:
 	case FrameType::input:
+	case FrameType::forward:
+	case FrameType::taken:
 	case FrameType::close:
 		// Nothing may be added to what is being adopted, and nothing
 		// committed by one who serves.

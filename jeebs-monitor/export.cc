@@ -16,10 +16,12 @@
 #include "chain.hh"
 #include "commit-log.hh"
 #include "coverage.hh"
+#include "forwards.hh"
 #include "listener.hh"
 #include "log.hh"
 #include "mon-channel.hh"
 #include "ring.hh"
+#include "shared-fd.hh"
 #include "shares.hh"
 #include "shipper.hh"
 #include "tcp-descriptor.hh"
@@ -86,7 +88,8 @@ public:
 	Impl(asio::io_context &io, std::string path, FrameSink &sink,
 	    InputGate *gate, Handlers h, size_t places)
 	    : io_(io), path_(std::move(path)), sink_(sink), gate_(gate),
-	      handlers_(std::move(h)), refresh_(io), shares_(places)
+	      handlers_(std::move(h)), refresh_(io), shares_(places),
+	      forward_shares_(places)
 	{
 		sink_.on_drained = [this] { drained(); };
 	}
@@ -111,12 +114,13 @@ private:
 		Flow flow;
 		jeebs_tcp_state tcp{};
 		std::string user;
-		UniqueFd fd;			// the TCP connection
+		SharedFd fd;			// the TCP connection
 		uint64_t received_base = 0;	// where it began to count
 		Coverage coverage;
 		Shares::Place place;
 		uint64_t served = 0;		// when it last had its turn
 		std::optional<Ring> offered;	// of the offer that counts
+		std::shared_ptr<Forwards> forwards;
 		uint64_t offered_epoch = 0;
 		bool is_protected = false;
 		std::string reason = "no standby";
@@ -124,7 +128,8 @@ private:
 	using SessionPtr = std::shared_ptr<Session>;
 	// Its MON is gone; the descriptor waits for CLOSED.
 	struct Closing {
-		UniqueFd fd;
+		SharedFd fd;
+		std::shared_ptr<Forwards> forwards;
 		Shares::Place place;
 		SessionInfo info;
 		std::string name;	// for the commit log
@@ -134,6 +139,8 @@ private:
 	uint64_t received(const Session &) const;
 	void cover(const SessionPtr &);
 	void settle(Session &);
+	std::shared_ptr<Forwards> forwards_of(const Session &);
+	bool of_session(const Flow &) const;
 	void look(const SessionPtr &);
 	bool seat(Session &, bool attached);
 	MonChannel::Handlers channel_handlers(const SessionPtr &);
@@ -166,7 +173,8 @@ private:
 	Handlers handlers_;
 	std::unique_ptr<Listener> listener_;
 	asio::steady_timer refresh_;
-	Shares shares_;
+	Shares shares_, forward_shares_;
+	ForwardTable forwards_;
 	std::set<std::string> refused_;	// users, in the log
 	std::map<uint64_t, SessionPtr> sessions_;	// by id
 	std::unordered_map<uint64_t, SessionPtr> by_sid_;
@@ -185,7 +193,11 @@ ExportServer::Impl::~Impl()
 	for (auto &[id, s] : sessions_) {
 		s->channel->close();
 		s->shipper->stop();
+		if (s->forwards)
+			s->forwards->abandon();
 	}
+	for (auto &[sid, c] : closing_)
+		c.forwards->abandon();
 }
 
 Result<void> ExportServer::Impl::start()
@@ -265,9 +277,10 @@ Result<void> ExportServer::Impl::hello(const SessionPtr &s, MonHello m)
 		end(s, "");
 		return {};
 	}
-	s->fd = std::move(m.fd);
+	s->fd = SharedFd(std::move(m.fd), m.user);
 	s->received_base = m.received_base;
 	s->state = State::known;
+	s->forwards = forwards_of(*s);
 	// Of one that had a standby before this jeebsd was started nothing may
 	// get to TCP until there is one again, or evidence.
 	if (gate_ != nullptr && !m.attached)
@@ -320,7 +333,11 @@ void ExportServer::Impl::offer(const SessionPtr &s)
 		log::error("session {}: not protected: {}", s->id, s->reason);
 		return;
 	}
-	if (auto ok = s->channel->offer(epoch_, key_, *ring); !ok) {
+	UniqueFd forwards;
+	if (auto made = s->forwards->socket())
+		forwards = std::move(*made);
+	if (auto ok = s->channel->offer(epoch_, key_, *ring, forwards.get());
+	    !ok) {
 		s->reason = ok.error().what;
 		log::warning("session {}: no offer made: {}", s->id, s->reason);
 		return;
@@ -377,7 +394,38 @@ Result<void> ExportServer::Impl::root(const SessionPtr &s, Bytes rec)
 		gate_->open(s->flow, s->sid, s->tcp.rcv_base, had);
 	auto ok = s->shipper->start(std::move(*s->offered), *chain, s->sid);
 	s->offered.reset();
+	s->forwards->start(s->sid);
 	return ok;
+}
+
+bool ExportServer::Impl::of_session(const Flow &f) const
+{
+	for (const auto &[id, s] : sessions_)
+		if (s->state != State::fresh && s->flow == f)
+			return true;
+	for (const auto &[sid, c] : closing_)
+		if (c.info.flow == f)
+			return true;
+	return false;
+}
+
+std::shared_ptr<Forwards> ExportServer::Impl::forwards_of(const Session &s)
+{
+	return std::make_shared<Forwards>(Forwards::Parts{.io = io_,
+	    .sink = sink_, .gate = gate_, .table = forwards_,
+	    .shares = forward_shares_,
+	    .wanted = [this, port = s.flow.local_port](const Flow &f) {
+		return f.local_port != port && !of_session(f) &&
+		    (!handlers_.can_move || handlers_.can_move(f));
+	    }, .may_end = [this](const Flow &f, bool may) {
+		if (handlers_.may_end)
+			handlers_.may_end(f, may);
+	    }, .may_fin = [this](const Flow &f) {
+		if (handlers_.may_fin)
+			handlers_.may_fin(f);
+	    }, .fed = [this](const Flow &f) -> uint64_t {
+		return handlers_.fed ? handlers_.fed(f) : 0;
+	    }, .new_id = random_sid}, s.user);
 }
 
 // From here on the client's packets wait for the standby.
@@ -406,6 +454,7 @@ void ExportServer::Impl::settle(Session &s)
 	uint64_t from = s.received_base + *at_most;
 	if (handlers_.delivered)
 		from = std::max(from, handlers_.delivered(s.flow));
+	from = std::max(from, gate_->floor(s.flow));
 	if (!s.coverage.settled(from))
 		return;
 	commit_log::line("cover sid={:x} from={}", s.sid, from);
@@ -457,6 +506,7 @@ void ExportServer::Impl::unprotect(const SessionPtr &s,
 {
 	bool was = s->is_protected;
 	s->shipper->stop();
+	s->forwards->release_all();
 	by_sid_.erase(s->sid);
 	s->sid = 0;
 	s->state = State::known;
@@ -487,12 +537,15 @@ void ExportServer::Impl::end(const SessionPtr &s, const std::string &why)
 	if (held && !s->retired) {
 		// Its FIN must not be out before the standby knows of the end.
 		auto sid = s->sid;
+		s->forwards->link_down();
 		closing_.emplace(sid, Closing{std::move(s->fd),
-		    std::move(s->place), last, name_of(*s)});
+		    std::move(s->forwards), std::move(s->place), last,
+		    name_of(*s)});
 		send_close(sid, session_over);
 		return;
 	}
 	log::info("session {}: over", last.id);
+	s->forwards->release_all();
 	commit_log::line("over {} why={}", name_of(*s), log::printable(why));
 	if (gate_ != nullptr)
 		gate_->uncover(s->flow);
@@ -510,6 +563,7 @@ void ExportServer::Impl::finish(uint64_t sid)
 		return;
 	Closing c = std::move(it->second);
 	closing_.erase(it);
+	c.forwards->release_all();
 	log::info("session {}: over", c.info.id);
 	commit_log::line("over {} why=closed", c.name);
 	if (gate_ != nullptr)
@@ -573,8 +627,11 @@ Result<void> ExportServer::Impl::commit(const CommitEntry &e)
 	if (it == by_sid_.end() || it->second->state != State::open)
 		return {};
 	auto s = it->second;
+	const bool first = s->shipper->committed_seq() == 0;
 	if (auto ok = s->shipper->commit(e.seq, e.out_end); !ok)
 		return ok;
+	if (first)
+		s->forwards->settled();
 	if (gate_ != nullptr)
 		gate_->had(s->flow, s->shipper->chain()->in_off());
 	look(s);
@@ -616,6 +673,14 @@ Result<void> ExportServer::Impl::frame(const FrameView &f)
 	} else {
 		return fail("unexpected frame from the standby");
 	}
+	if (auto of = forwards_.by_id.find(sid); of != forwards_.by_id.end()) {
+		auto forwards = of->second.lock();
+		if (forwards && f.type == FrameType::drop)
+			forwards->dropped(sid);
+		else if (forwards)
+			forwards->closed(sid);
+		return {};
+	}
 	finish(sid);
 	auto it = by_sid_.find(sid);
 	if (it == by_sid_.end())
@@ -654,6 +719,8 @@ void ExportServer::Impl::link_down()
 		gate_->link_down();
 	for (auto &[id, s] : sessions_) {
 		s->offered.reset();
+		if (s->forwards)
+			s->forwards->link_down();
 		if (s->state == State::open) {
 			s->shipper->stop();
 			s->reason = "the link is down";
@@ -683,7 +750,7 @@ void ExportServer::Impl::standby_lost(const std::string &reason)
 void ExportServer::Impl::retire()
 {
 	link_down();
-	auto quiet = [](const UniqueFd &fd, const SessionInfo &i) {
+	auto quiet = [](const SharedFd &fd, const SessionInfo &i) {
 		if (auto ok = silence_tcp(fd.get()); !ok)
 			log::error("session {}: can't silence it: {}", i.id,
 			    ok.error().what);
@@ -693,6 +760,7 @@ void ExportServer::Impl::retire()
 			continue;
 		auto i = info(*s);
 		quiet(s->fd, i);
+		s->forwards->retire();
 		if (gate_ != nullptr)
 			gate_->refuse(s->flow);
 		s->shipper->stop();
@@ -706,8 +774,10 @@ void ExportServer::Impl::retire()
 		log::warning("session {}: retired: another host serves it", id);
 		commit_log::line("retire {}", name_of(*s));
 	}
-	for (auto &[sid, c] : closing_)
+	for (auto &[sid, c] : closing_) {
 		quiet(c.fd, c.info);
+		c.forwards->retire();
+	}
 	while (!closing_.empty())
 		finish(closing_.begin()->first);
 }
@@ -751,6 +821,7 @@ void ExportServer::Impl::refresh()
 			continue;
 		if (refresh_tcp_state(s->fd.get(), s->tcp))
 			(void)put_tcp(b, s->sid, s->tcp);
+		s->forwards->refresh(b);
 		if (gate_ != nullptr && !s->is_protected)
 			resettle.push_back(s);
 	}

@@ -56,9 +56,16 @@ public:
 		// It became protected, or isn't any more.
 		std::function<void(const SessionInfo &)> changed;
 		std::function<void(const SessionInfo &)> closed;
+		// May a forward's connection be kept?
+		std::function<bool(const Flow &)> can_move;
+		// FIN and RST of a forward's connection may go out, or not.
+		std::function<void(const Flow &, bool may)> may_end;
+		std::function<void(const Flow &)> may_fin;	// not RST
 		// Offset up to which an adopted session's client believes its
 		// bytes delivered although its socket hasn't all of them yet.
 		std::function<uint64_t(const Flow &)> delivered;
+		// The same of a forward's socket, since that was restored.
+		std::function<uint64_t(const Flow &)> fed;
 	};
 
 	// sink and gate must outlive the server, which sets the sink's

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 #include "firewall.hh"
 
-#include <set>
+#include <map>
 
 #include <linux/netfilter.h>
 
@@ -36,6 +36,20 @@ set_of(const Flow &flow)
 	return flow.local.is_v6() ? "protected6" : "protected4";
 }
 
+/** Of those whose FIN may pass. */
+std::string
+ending_set_of(const Flow &flow)
+{
+	return flow.local.is_v6() ? "ending6" : "ending4";
+}
+
+/** Deleting what isn't there is an error: add it first. */
+void
+remove(NftChange &c, const std::string &set, const Flow &flow)
+{
+	c.add(set, nft_key(flow)).remove(set, nft_key(flow));
+}
+
 } // namespace
 
 struct Firewall::Impl {
@@ -53,12 +67,13 @@ struct Firewall::Impl {
 	}
 	[[nodiscard]] Result<void> set_lease(
 	    std::optional<std::chrono::milliseconds>);
+	[[nodiscard]] Result<void> protect(std::span<const Flow>, bool ending);
 
 	FirewallConfig config;
 	std::string name, table;
 	Nft nft;
 	NftElements elements;
-	std::set<Flow> flows;	/* of this run */
+	std::map<Flow, bool> flows;	/* of this run; is it ending? */
 };
 
 /* One lease for all: an element that names the interface itself. */
@@ -85,21 +100,28 @@ Firewall::Impl::lease_rules() const
 std::string
 Firewall::Impl::protected_sets() const
 {
-	return "add set " + table + " protected4 { type ipv4_addr . "
-	    "inet_service . ipv4_addr . inet_service; }\n"
-	    "add set " + table + " protected6 { type ipv6_addr . "
-	    "inet_service . ipv6_addr . inet_service; }\n";
+	std::string text;
+	for (const char *set : {"protected", "ending"}) {
+		text += "add set " + table + " " + set + "4 { type ipv4_addr . "
+		    "inet_service . ipv4_addr . inet_service; }\n"
+		    "add set " + table + " " + set + "6 { type ipv6_addr . "
+		    "inet_service . ipv6_addr . inet_service; }\n";
+	}
+	return text;
 }
 
 std::string
 Firewall::Impl::protected_rules() const
 {
 	const std::string rule = "add rule " + table + " egress ";
+	const std::string v4 = rule +
+	    "ip saddr . tcp sport . ip daddr . tcp dport ";
+	const std::string v6 = rule +
+	    "ip6 saddr . tcp sport . ip6 daddr . tcp dport ";
 	const std::string closing = " tcp flags & (fin | rst) != 0 drop\n";
-	return rule + "ip saddr . tcp sport . ip daddr . tcp dport "
-	    "@protected4" + closing +
-	    rule + "ip6 saddr . tcp sport . ip6 daddr . tcp dport "
-	    "@protected6" + closing;
+	const std::string reset = " tcp flags & rst != 0 drop\n";
+	return v4 + "@protected4" + closing + v6 + "@protected6" + closing +
+	    v4 + "@ending4" + reset + v6 + "@ending6" + reset;
 }
 
 /** Of a table that has the sets and nothing else. */
@@ -156,9 +178,12 @@ Result<void>
 Firewall::forget_earlier()
 {
 	NftChange c = impl_->change();
-	c.flush("protected4").flush("protected6");
-	for (const Flow &flow : impl_->flows)
-		c.add(set_of(flow), nft_key(flow));
+	for (const char *set : {"protected4", "protected6", "ending4",
+	    "ending6"})
+		c.flush(set);
+	for (const auto &[flow, ending] : impl_->flows)
+		c.add(ending ? ending_set_of(flow) : set_of(flow),
+		    nft_key(flow));
 	return impl_->elements.run(c);
 }
 
@@ -201,25 +226,43 @@ Firewall::drop_all_from_vip()
 }
 
 Result<void>
+Firewall::Impl::protect(std::span<const Flow> all, bool ending)
+{
+	NftChange c = change();
+	for (const Flow &flow : all) {
+		const std::string from = ending ? set_of(flow) :
+		    ending_set_of(flow);
+		c.add(ending ? ending_set_of(flow) : set_of(flow),
+		    nft_key(flow));
+		jeebs::remove(c, from, flow);
+	}
+	auto r = elements.run(c);
+	if (r)
+		for (const Flow &flow : all)
+			flows[flow] = ending;
+	return r;
+}
+
+Result<void>
 Firewall::protect(std::span<const Flow> flows)
 {
-	NftChange c = impl_->change();
-	for (const Flow &flow : flows)
-		c.add(set_of(flow), nft_key(flow));
-	auto r = impl_->elements.run(c);
-	if (r)
-		impl_->flows.insert(flows.begin(), flows.end());
-	return r;
+	return impl_->protect(flows, false);
+}
+
+Result<void>
+Firewall::let_fin(std::span<const Flow> flows)
+{
+	return impl_->protect(flows, true);
 }
 
 Result<void>
 Firewall::unprotect(std::span<const Flow> flows)
 {
 	NftChange c = impl_->change();
-	/* Deleting what isn't there is an error: add it first. */
-	for (const Flow &flow : flows)
-		c.add(set_of(flow), nft_key(flow))
-		    .remove(set_of(flow), nft_key(flow));
+	for (const Flow &flow : flows) {
+		jeebs::remove(c, set_of(flow), flow);
+		jeebs::remove(c, ending_set_of(flow), flow);
+	}
 	auto r = impl_->elements.run(c);
 	if (r)
 		for (const Flow &flow : flows)

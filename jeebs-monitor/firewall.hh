@@ -25,7 +25,8 @@ struct FirewallConfig {
 /**
  * Two parts. The lease: IP packets from a VIP, ARP with a VIP as the sender
  * and NAs for a VIP pass only while it lasts (enforced), or always (not
- * enforced). Protected flows: their FIN and RST never pass, lease or not.
+ * enforced). Protected flows: their FIN and RST never pass, lease or not, until
+ * let_fin(): from then on RST.
  */
 class Firewall {
 public:
@@ -56,6 +57,7 @@ public:
 	[[nodiscard]] Result<void> drop_all_from_vip();
 
 	[[nodiscard]] Result<void> protect(std::span<const Flow>);
+	[[nodiscard]] Result<void> let_fin(std::span<const Flow>);
 	[[nodiscard]] Result<void> unprotect(std::span<const Flow>);
 
 private:

@@ -56,7 +56,7 @@ Result<size_t> next_frame(Bytes in, FrameView &out, size_t *need)
 		return size_t{0};
 	auto type = in[4];
 	if (type < static_cast<uint8_t>(FrameType::hello) ||
-	    type > static_cast<uint8_t>(FrameType::input_commit))
+	    type > static_cast<uint8_t>(FrameType::taken))
 		return fail(fmt::format("frame type {}", type));
 	if (need != nullptr)
 		*need = 4 + len;
@@ -311,6 +311,46 @@ Result<uint64_t> get_input_commit(Bytes p)
 	FieldReader r(p, "INPUT_COMMIT frame");
 	auto n = r.num<uint64_t>();
 	return r.finish(n);
+}
+
+Result<void> put_forward(Buffer &b, const ForwardFrame &f)
+{
+	Buffer tcp;
+	if (auto ok = put_tcp_state(tcp, f.tcp); !ok)
+		return ok;
+	Writer(b, FrameType::forward).u64(f.sid).u64(f.id)
+	    .string(tcp.bytes());
+	return {};
+}
+
+Result<ForwardFrame> get_forward(Bytes p)
+{
+	FieldReader r(p, "FORWARD frame");
+	ForwardFrame f;
+	f.sid = r.num<uint64_t>();
+	f.id = r.num<uint64_t>();
+	auto tcp = get_tcp_state(r.string(JEEBS_TCP_LEN));
+	if (!tcp)
+		r.bad("impossible TCP state");
+	else
+		f.tcp = *tcp;
+	return r.finish(f);
+}
+
+void put_taken(Buffer &b, const TakenFrame &t)
+{
+	Writer(b, FrameType::taken).u64(t.id).u64(t.offset);
+}
+
+Result<TakenFrame> get_taken(Bytes p)
+{
+	FieldReader r(p, "TAKEN frame");
+	TakenFrame t;
+	t.id = r.num<uint64_t>();
+	t.offset = r.num<uint64_t>();
+	if (t.offset >= max_offset)
+		r.bad("impossible offset");
+	return r.finish(t);
 }
 
 const char *to_string(PeerRole r)

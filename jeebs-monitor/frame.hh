@@ -17,7 +17,7 @@
 
 namespace jeebs {
 
-inline constexpr uint32_t link_proto = 2;
+inline constexpr uint32_t link_proto = 3;
 
 // Bytes before the payload: length (of type and payload) and type.
 inline constexpr size_t frame_header_len = 4 + 1;
@@ -43,6 +43,8 @@ enum class FrameType : uint8_t {
 	input,		// primary: uint64 sid, uint64 offset, IP packet
 	cover,		// primary: uint64 sid, uint64 from
 	input_commit,	// standby: uint64 n, INPUT frames of this link held
+	forward,	// primary: uint64 sid, uint64 id, string tcp state
+	taken,		// primary: uint64 id, uint64 offset
 };
 
 enum class PeerRole : uint8_t { joining = 0, standby = 1, primary = 2 };
@@ -101,6 +103,20 @@ struct CoverFrame {
 	uint64_t from = 0;	// stream offset
 };
 
+// A session's connection to a target of its forwards. TCP, COVER, INPUT, CLOSE,
+// CLOSED and DROP are of it where they have its id in place of a sid.
+struct ForwardFrame {
+	uint64_t sid = 0;	// of the session's incarnation
+	uint64_t id = 0;	// random
+	jeebs_tcp_state tcp{};
+};
+
+// Records that the standby holds have all that the target sent before this.
+struct TakenFrame {
+	uint64_t id = 0;
+	uint64_t offset = 0;
+};
+
 struct TcpFrame {
 	uint64_t sid = 0;
 	jeebs_tcp_state tcp{};
@@ -141,6 +157,8 @@ void put_ping(Buffer &);
 void put_input(Buffer &, const InputFrame &);
 void put_cover(Buffer &, const CoverFrame &);
 void put_input_commit(Buffer &, uint64_t n);
+[[nodiscard]] Result<void> put_forward(Buffer &, const ForwardFrame &);
+void put_taken(Buffer &, const TakenFrame &);
 
 // Writes the header and sid of a RECORD frame over the first record_prefix_len
 // bytes of a buffer whose rest is the record: no copy on the way out.
@@ -160,6 +178,8 @@ void finish_record_frame(Buffer &, uint64_t sid);
 [[nodiscard]] Result<InputFrame> get_input(Bytes);	// <= max_input_packet
 [[nodiscard]] Result<CoverFrame> get_cover(Bytes);
 [[nodiscard]] Result<uint64_t> get_input_commit(Bytes);
+[[nodiscard]] Result<ForwardFrame> get_forward(Bytes);
+[[nodiscard]] Result<TakenFrame> get_taken(Bytes);
 
 const char *to_string(PeerRole);
 

@@ -25,7 +25,7 @@ GapWatcher::GapWatcher(boost::asio::io_context &io, ServiceNet &net,
 }
 
 void
-GapWatcher::add(const Flow &flow, const std::string &user, UniqueFd tcp,
+GapWatcher::add(const Flow &flow, const std::string &user, SharedFd tcp,
     const StreamEdges &start)
 {
 	watches_.push_back({flow, user, std::move(tcp), start,

@@ -15,8 +15,8 @@
 #include "flow.hh"
 #include "recovery.hh"
 #include "service-net.hh"
+#include "shared-fd.hh"
 #include "tapinput.hh"
-#include "unique_fd.hh"
 
 namespace jeebs {
 
@@ -30,7 +30,7 @@ public:
 
 	// tcp: a copy of the session's descriptor; start: where its socket
 	// was restored.
-	void add(const Flow &, const std::string &user, UniqueFd tcp,
+	void add(const Flow &, const std::string &user, SharedFd tcp,
 	    const StreamEdges &start);
 	// Nobody needs to watch this session any more: it ended.
 	void forget(const Flow &);
@@ -40,7 +40,7 @@ private:
 	struct Watch {
 		Flow flow;
 		std::string user;
-		UniqueFd tcp;
+		SharedFd tcp;
 		StreamEdges start;
 		GapWatch gap;
 	};

@@ -26,11 +26,23 @@ InputCommit::open(const Flow &flow, uint64_t sid, uint32_t rcv_base,
 	s.sid = sid;
 	s.rcv_base = rcv_base;
 	s.had = had;
+	s.floor = s.shipped_to;
 	for (const Kept &k : std::exchange(s.kept, {})) {
+		const auto segment = *Segment::parse(k.packet.bytes());
 		kept_bytes_ -= k.packet.size();
-		ship(s, k.id, *Segment::parse(k.packet.bytes()));
+		if (segment.has(tcp_rst))
+			reset(flow, k.id);
+		else
+			ship(s, k.id, segment);
 		mixed_to_ = shipped();
 	}
+}
+
+uint64_t
+InputCommit::floor(const Flow &flow) const
+{
+	auto it = streams_.find(flow);
+	return it == streams_.end() ? 0 : it->second.floor;
 }
 
 void
@@ -53,8 +65,22 @@ InputCommit::ship(Stream &s, uint32_t id, const Segment &segment)
 		return hands_.accept(id);
 	if (begin < 0 || ahead > static_cast<int64_t>(reach))
 		return hands_.drop(id);
-	shipped_.push_back({id, segment.flow_to_local(), false});
+	shipped_.push_back({id, segment.flow_to_local(), false, {}});
+	s.shipped_to = std::max(s.shipped_to,
+	    s.had + static_cast<uint64_t>(ahead));
 	hands_.ship({s.sid, static_cast<uint64_t>(begin), segment.bytes()});
+}
+
+void
+InputCommit::reset(const Flow &flow, uint32_t id)
+{
+	auto last = std::find_if(shipped_.rbegin(), shipped_.rend(),
+	    [&flow](const Shipped &p) { return p.flow == flow && !p.passed; });
+	if (last == shipped_.rend())
+		return hands_.accept(id);
+	if (last->reset)
+		return hands_.drop(id);
+	last->reset = id;
 }
 
 // One verdict for all that waits of the flow.
@@ -67,6 +93,8 @@ InputCommit::settle(const Flow &flow, Stream &s,
 		if (p.flow == flow && !p.passed) {
 			p.passed = true;
 			verdict(p.id);
+			if (p.reset)
+				verdict(*p.reset);
 		}
 	for (const Kept &k : s.kept) {
 		kept_bytes_ -= k.packet.size();
@@ -102,10 +130,13 @@ InputCommit::packet(uint32_t id, Bytes bytes)
 	/* What can't be kept for the standby TCP mustn't get either. */
 	if (!segment || segment->checksum_state() == ChecksumState::wrong)
 		return hands_.drop(id);
-	if (segment->has(tcp_syn) || segment->has(tcp_rst))
+	if (segment->has(tcp_syn))
 		return hands_.accept(id);
 	const Flow flow = segment->flow_to_local();
 	auto it = streams_.find(flow);
+	if (segment->has(tcp_rst) && (it == streams_.end() ||
+	    it->second.fate != Fate::covered))
+		return hands_.accept(id);
 	if (it == streams_.end()) {
 		if (!left_over_)
 			return hands_.accept(id);
@@ -118,6 +149,8 @@ InputCommit::packet(uint32_t id, Bytes bytes)
 		return hands_.drop(id);
 	if (s.sid == 0)
 		return keep(s, id, segment->bytes());
+	if (segment->has(tcp_rst))
+		return reset(flow, id);
 	ship(s, id, *segment);
 }
 
@@ -140,10 +173,15 @@ InputCommit::committed(uint64_t n)
 	std::optional<uint32_t> last;
 	for (; committed_ < n; committed_++) {
 		const Shipped &p = shipped_.front();
-		if (!p.passed && at_once)
+		if (!p.passed && at_once && !p.reset)
 			last = p.id;
-		else if (!p.passed)
+		else if (!p.passed) {
+			if (last)
+				hands_.accept_up_to(*std::exchange(last, {}));
 			hands_.accept(p.id);
+			if (p.reset)
+				hands_.accept(*p.reset);
+		}
 		shipped_.pop_front();
 	}
 	if (last)
@@ -155,12 +193,15 @@ void
 InputCommit::link_down()
 {
 	for (const Shipped &p : shipped_)
-		if (!p.passed)
+		if (!p.passed) {
 			hands_.drop(p.id);
+			if (p.reset)
+				hands_.drop(*p.reset);
+		}
 	shipped_.clear();
 	committed_ = mixed_to_ = 0;
 	for (auto &[flow, s] : streams_)
-		s.sid = 0;
+		s.sid = s.shipped_to = s.floor = 0;
 }
 
 void

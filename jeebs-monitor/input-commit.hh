@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -54,13 +55,19 @@ public:
 	 */
 	void open(const Flow &, uint64_t sid, uint32_t rcv_base, uint64_t had);
 	void had(const Flow &, uint64_t offset);
+	/**
+	 * The standby may have forgotten what lies before this offset: it went
+	 * to it under the name that the stream had before this one.
+	 */
+	[[nodiscard]] uint64_t floor(const Flow &) const;
 	/** They pass from here on: those that wait, too. */
 	void uncover(const Flow &);
 	/** None of them passes, ever: another host owns the stream. */
 	void refuse(const Flow &);
 
 	/**
-	 * A packet from the queue: an IP packet with payload, or a FIN.
+	 * A packet from the queue: an IP packet with payload, a FIN or a RST,
+	 * which doesn't overtake what its sender sent before.
 	 */
 	void packet(uint32_t id, Bytes ip_packet);
 	/** The standby holds the first n that were shipped since link_down(). */
@@ -90,16 +97,20 @@ private:
 		uint64_t sid = 0;	/* 0: not open */
 		uint32_t rcv_base = 0;
 		uint64_t had = 0;
+		uint64_t shipped_to = 0;	/* since link_down() */
+		uint64_t floor = 0;
 		std::vector<Kept> kept;
 	};
 	struct Shipped {
 		uint32_t id;
 		Flow flow;
-		bool passed;		/* it has a verdict already */
+		bool passed = false;	/* it has a verdict already */
+		std::optional<uint32_t> reset;	/* goes right behind it */
 	};
 	using Fate = Stream::Fate;
 	void keep(Stream &, uint32_t id, Bytes);
 	void ship(Stream &, uint32_t id, const Segment &);
+	void reset(const Flow &, uint32_t id);
 	void settle(const Flow &, Stream &,
 	    const std::function<void(uint32_t)> &verdict);
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <poll.h>
+
 #include "log.hh"
 #include "tcp-info.hh"
 #include "tcp-progress.hh"
@@ -15,6 +17,15 @@ constexpr std::chrono::milliseconds period(2);
 // At one time: a restored socket's buffer has yet to grow.
 constexpr uint32_t portion = 65536;
 
+// Whoever reads from it has had enough, but for the copy here, which would keep
+// the connection alive.
+bool
+unread(int fd)
+{
+	pollfd p{.fd = fd, .events = POLLRDHUP, .revents = 0};
+	return ::poll(&p, 1, 0) == 1;
+}
+
 } // namespace
 
 InputFeeder::InputFeeder(boost::asio::io_context &io, Injector &injector)
@@ -23,7 +34,7 @@ InputFeeder::InputFeeder(boost::asio::io_context &io, Injector &injector)
 }
 
 void
-InputFeeder::add(const Flow &flow, UniqueFd tcp, uint64_t in_off, Seq32 ack,
+InputFeeder::add(const Flow &flow, SharedFd tcp, uint64_t in_off, Seq32 ack,
     InputFeed feed)
 {
 	forget(flow);
@@ -42,7 +53,7 @@ InputFeeder::over(Fed &f, Time now)
 	auto moved = tcp_progress(f.tcp.get());
 	auto window = receive_window(f.tcp.get());
 
-	if (!moved || !window)
+	if (!moved || !window || unread(f.tcp.get()))
 		return true;
 	for (Bytes packet : f.feed.due(f.in_off + moved->received,
 	    std::min(*window, portion), now))
@@ -76,6 +87,15 @@ InputFeeder::delivered(const Flow &flow) const
 	for (const Fed &f : all_)
 		if (f.flow == flow)
 			return f.feed.end();
+	return 0;
+}
+
+uint64_t
+InputFeeder::fed(const Flow &flow) const
+{
+	for (const Fed &f : all_)
+		if (f.flow == flow)
+			return f.feed.end() - f.in_off;
 	return 0;
 }
 

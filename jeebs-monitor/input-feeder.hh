@@ -13,7 +13,7 @@
 #include "inject.hh"
 #include "input-feed.hh"
 #include "seq32.hh"
-#include "unique_fd.hh"
+#include "shared-fd.hh"
 
 namespace jeebs {
 
@@ -24,11 +24,13 @@ public:
 	// tcp: a copy of the session's descriptor, out of repair mode; in_off:
 	// where its socket was restored; ack: a number that it has sent up to.
 	// Gives what fits at once.
-	void add(const Flow &, UniqueFd tcp, uint64_t in_off, Seq32 ack,
+	void add(const Flow &, SharedFd tcp, uint64_t in_off, Seq32 ack,
 	    InputFeed);
 	// Offset that the session's socket will have come to; 0 if nothing of it
 	// is left here.
 	uint64_t delivered(const Flow &) const;
+	// The same in bytes since it was restored.
+	uint64_t fed(const Flow &) const;
 	// It ended.
 	void forget(const Flow &);
 	void clear();
@@ -36,7 +38,7 @@ public:
 private:
 	struct Fed {
 		Flow flow;
-		UniqueFd tcp;
+		SharedFd tcp;
 		uint64_t in_off;
 		Seq32 ack;
 		InputFeed feed;

@@ -206,6 +206,12 @@ InputGate::had(const Flow &flow, uint64_t offset)
 	impl_->commit.had(flow, offset);
 }
 
+uint64_t
+InputGate::floor(const Flow &flow) const
+{
+	return impl_->commit.floor(flow);
+}
+
 void
 InputGate::uncover(const Flow &flow)
 {

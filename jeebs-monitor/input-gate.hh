@@ -54,6 +54,8 @@ public:
 	// before this offset, of which had() tells more.
 	void open(const Flow &, uint64_t sid, uint32_t rcv_base, uint64_t had);
 	void had(const Flow &, uint64_t offset);
+	// InputCommit's.
+	uint64_t floor(const Flow &) const;
 	// No standby matters any more: packets pass.
 	void uncover(const Flow &);
 	// Another host owns the stream: packets never pass.

@@ -133,11 +133,12 @@ Result<void> MonChannel::hello(HostMessage m)
 }
 
 Result<void> MonChannel::offer(uint64_t epoch, std::string_view key,
-    const Ring &ring)
+    const Ring &ring, int forwards)
 {
 	Buffer b;
 	FieldWriter(b).u64(epoch).text(key, JEEBS_MAX_RECOVERY);
-	int fds[] = {ring.memfd(), ring.producer_kick(), ring.producer_commit()};
+	int fds[] = {ring.memfd(), ring.producer_kick(), ring.producer_commit(),
+	    forwards};
 	auto ok = send_message(socket_.native_handle(), JEEBS_MSG_OFFER,
 	    b.bytes(), fds);
 	if (ok)

@@ -51,9 +51,10 @@ public:
 	void start();
 	void close();
 
-	// OFFER, with copies of the ring's descriptors.
+	// OFFER, with copies of the ring's descriptors and of PA's end of the
+	// socket for forwards.
 	[[nodiscard]] Result<void> offer(uint64_t epoch, std::string_view key,
-	    const Ring &);
+	    const Ring &, int forwards);
 	[[nodiscard]] Result<void> detach(std::string_view reason);
 	[[nodiscard]] Result<void> retire();
 

@@ -6,10 +6,12 @@
 
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "buffer.hh"
 #include "result.hh"
+#include "shared-fd.hh"
 #include "unique_fd.hh"
 
 namespace jeebs {
@@ -20,9 +22,19 @@ struct HostMessage {
 	std::vector<UniqueFd> fds;	// close-on-exec
 };
 
+// The same from a user's process: nothing that came with it is closed here.
+struct UserMessage {
+	uint8_t type = 0;
+	Buffer fields;
+	std::vector<SharedFd> fds;	// close-on-exec
+};
+
 // Receives one message without waiting; nothing if there is none now. errnum
 // is EPIPE when the peer is gone.
 [[nodiscard]] Result<std::optional<HostMessage>> receive_message(int sock);
+// The same from a process of this user; false if there is none.
+[[nodiscard]] Result<bool> receive_user_message(int sock,
+    const std::string &user, UserMessage &);
 
 // Sends type, fields and copies of fds without waiting. errnum is EAGAIN when
 // the peer's buffer is full (nothing was sent), EPIPE when it is gone.

@@ -44,7 +44,7 @@ gate_spec(uint16_t queue_number)
 	    .priority = 40, .iptables_table = "security",
 	    .iptables_chain = "INPUT", .before = "",
 	    /* One byte behind the TCP header is enough to be a payload. */
-	    .behind = {"@ih,0,8 >= 0", "tcp flags & fin != 0"}};
+	    .behind = {"@ih,0,8 >= 0", "tcp flags & (fin | rst) != 0"}};
 }
 
 QueueRules::QueueRules(QueueSpec spec) : spec_(std::move(spec)) {}

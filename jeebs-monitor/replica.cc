@@ -76,6 +76,7 @@ Result<void> Replica::frame(const FrameView &f)
 		if (!t)
 			return tl::unexpected(t.error());
 		store_.tcp(*t, clock_());
+		store_.forwards().tcp(*t, clock_());
 		return {};
 	}
 	case FrameType::cover: {
@@ -83,6 +84,7 @@ Result<void> Replica::frame(const FrameView &f)
 		if (!c)
 			return tl::unexpected(c.error());
 		store_.cover(*c);
+		store_.forwards().cover(*c);
 		return {};
 	}
 	case FrameType::input: {
@@ -90,6 +92,20 @@ Result<void> Replica::frame(const FrameView &f)
 		if (!i)
 			return tl::unexpected(i.error());
 		input(*i);
+		return {};
+	}
+	case FrameType::forward: {
+		auto o = get_forward(f.payload);
+		if (!o)
+			return tl::unexpected(o.error());
+		forward(*o);
+		return {};
+	}
+	case FrameType::taken: {
+		auto t = get_taken(f.payload);
+		if (!t)
+			return tl::unexpected(t.error());
+		store_.forwards().taken(*t);
 		return {};
 	}
 	case FrameType::close: {
@@ -137,11 +153,34 @@ Result<void> Replica::record(const RecordFrame &r)
 	return {};
 }
 
+void Replica::forward(const ForwardFrame &f)
+{
+	auto s = store_.find(f.sid);
+	if (!s)
+		return;	// crosses with DROP
+	if (auto ok = store_.forwards().open(f, s->user, clock_()); !ok)
+		drop_forward(f.id, ok.error().what);
+}
+
+void Replica::drop_forward(uint64_t id, const std::string &reason)
+{
+	log::warning("store: forward {:x} dropped: {}", id, reason);
+	store_.forwards().close(id);
+	Buffer b = sink_.buffer();
+	put_drop(b, id, reason);
+	(void)sink_.send(std::move(b));
+}
+
 // Whoever is dropped for it needn't be waited for: that goes out first.
 void Replica::input(const InputFrame &i)
 {
 	auto flow = store_.flow_of(i.sid);
 	inputs_++;
+	if (store_.forwards().has(i.sid)) {
+		if (auto ok = store_.forwards().input(i); !ok)
+			drop_forward(i.sid, ok.error().what);
+		return;
+	}
 	if (!flow)
 		return;	// crosses with DROP
 	if (auto ok = store_.input(i); !ok)
@@ -156,6 +195,13 @@ void Replica::input(const InputFrame &i)
 
 void Replica::close(uint64_t sid, const std::string &reason)
 {
+	if (store_.forwards().has(sid)) {
+		store_.forwards().close(sid);
+		Buffer b = sink_.buffer();
+		put_closed(b, sid);
+		(void)sink_.send(std::move(b));
+		return;
+	}
 	auto s = store_.find(sid);
 	if (s && reason != session_over)
 		log::warning("store: session {} of {}, user {}, given up by the "

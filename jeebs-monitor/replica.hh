@@ -50,6 +50,8 @@ private:
 	[[nodiscard]] Result<void> open(const OpenFrame &);
 	[[nodiscard]] Result<void> record(const RecordFrame &);
 	void input(const InputFrame &);
+	void forward(const ForwardFrame &);
+	void drop_forward(uint64_t id, const std::string &reason);
 	void close(uint64_t sid, const std::string &reason);
 	void drop(uint64_t sid, const Flow &, const std::string &reason);
 	void record_commits() const;

@@ -72,7 +72,8 @@ Ring::Ring(Ring &&o) noexcept
       producer_commit_(std::move(o.producer_commit_)),
       kick_(std::move(o.kick_)), commit_(std::move(o.commit_)),
       map_(std::exchange(o.map_, nullptr)), size_(o.size_), tail_(o.tail_),
-      committed_(o.committed_), have_(o.have_), want_(o.want_)
+      committed_(o.committed_), committed_seq_(o.committed_seq_),
+      have_(o.have_), want_(o.want_)
 {
 	std::copy_n(o.len_, sizeof(len_), len_);
 }
@@ -156,12 +157,13 @@ Result<bool> Ring::read_record(Buffer &out)
 	return complete;
 }
 
-void Ring::commit(uint64_t out_end)
+void Ring::commit(uint64_t out_end, uint64_t seq)
 {
-	if (out_end <= committed_)
-		return;
-	committed_ = out_end;
+	committed_ = std::max(committed_, out_end);
+	committed_seq_ = std::max(committed_seq_, seq);
 	__atomic_store_n(&map_->committed, committed_, __ATOMIC_RELEASE);
+	__atomic_store_n(&map_->committed_seq, committed_seq_,
+	    __ATOMIC_RELEASE);
 }
 
 void Ring::wake()

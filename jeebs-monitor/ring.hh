@@ -51,8 +51,9 @@ public:
 	// tell the producer of the new room, so it needs a wake().
 	bool partial() const { return have_ != 0; }
 
-	// Sets the committed offset that the producer sees; never backwards.
-	void commit(uint64_t out_end);
+	// Sets the committed offset and record that the producer sees; never
+	// backwards.
+	void commit(uint64_t out_end, uint64_t seq);
 	// Wakes the producer, unless a token is still unread.
 	void wake();
 
@@ -65,7 +66,7 @@ private:
 	jeebs_ring *map_ = nullptr;
 	uint32_t size_ = 0;
 	uint64_t tail_ = 0;		// ours: map_->tail is never read
-	uint64_t committed_ = 0;	// likewise
+	uint64_t committed_ = 0, committed_seq_ = 0;	// likewise
 	uint8_t len_[4] = {};
 	uint32_t have_ = 0;	// bytes of the frame taken, length included
 	uint32_t want_ = 0;	// record's length, once have_ >= 4

@@ -69,8 +69,13 @@ interface_index(const std::string &name)
 Result<void>
 rtnl_request(nlmsghdr *request)
 {
-	return transact(request, NLM_F_REQUEST | NLM_F_ACK,
-	    [](const nlmsghdr *) {});
+	return rtnl_get(request, [](const nlmsghdr *) {});
+}
+
+Result<void>
+rtnl_get(nlmsghdr *request, const Visitor &visitor)
+{
+	return transact(request, NLM_F_REQUEST | NLM_F_ACK, visitor);
 }
 
 Result<void>

@@ -22,6 +22,10 @@ namespace jeebs {
  */
 [[nodiscard]] Result<void> rtnl_request(nlmsghdr *);
 
+/** The same, and calls back for what comes before the acknowledgment. */
+[[nodiscard]] Result<void> rtnl_get(nlmsghdr *,
+    const std::function<void(const nlmsghdr *)> &);
+
 /** Sends a dump request and calls back for each message of the answer. */
 [[nodiscard]] Result<void> rtnl_dump(nlmsghdr *,
     const std::function<void(const nlmsghdr *)> &);

@@ -9,6 +9,8 @@
 
 #include "commit-log.hh"
 #include "log.hh"
+#include "route.hh"
+#include "rtnl.hh"
 
 namespace jeebs {
 
@@ -201,6 +203,17 @@ ServiceNet::unprotect(const Flow &f)
 		    r.error().what);
 }
 
+void
+ServiceNet::let_fin(const Flow &f)
+{
+	Port *p = port_of(f.local);
+	if (p == nullptr)
+		return;
+	if (auto r = p->firewall->let_fin({&f, 1}); !r)
+		log::error("{}: it can't end its direction: {}", f.to_string(),
+		    r.error().what);
+}
+
 Result<bool>
 ServiceNet::any_vip_here() const
 {
@@ -370,6 +383,20 @@ ServiceNet::watch_clients(bool on)
 		else if (auto r = p.traffic->start(); !r)
 			log::warning("{}", r.error().what);
 	}
+}
+
+bool
+ServiceNet::leaves_by_vip(const Flow &f) const
+{
+	for (const Port &p : ports_)
+		for (const Vip &v : p.vips) {
+			if (v.addr != f.local)
+				continue;
+			auto by = route_interface(f.local, f.remote);
+			auto own = interface_index(p.interface);
+			return by && own && *by == *own;
+		}
+	return false;
 }
 
 bool

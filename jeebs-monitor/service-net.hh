@@ -55,6 +55,7 @@ public:
 	[[nodiscard]] Result<void> no_lease_needed();
 	void protect(const Flow &);
 	void unprotect(const Flow &);
+	void let_fin(const Flow &);
 
 	[[nodiscard]] Result<bool> any_vip_here() const;
 	[[nodiscard]] Result<void> vips_up();
@@ -71,6 +72,9 @@ public:
 	void watch_clients(bool on);
 
 	bool is_vip(const IpAddr &) const;
+	// Does it leave by the interface of its local address, a VIP? What
+	// keeps packets from a kernel without its socket is there only.
+	bool leaves_by_vip(const Flow &) const;
 
 	[[nodiscard]] Result<void> hold(std::span<const Flow>);
 	void release(std::span<const Flow>);

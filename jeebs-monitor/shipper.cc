@@ -153,7 +153,7 @@ Result<void> Shipper::commit(uint64_t seq, uint64_t out_end)
 	committed_ = std::max(committed_, out_end);
 	committed_seq_ = std::max(committed_seq_, seq);
 	if (ring_) {
-		ring_->commit(out_end);
+		ring_->commit(out_end, seq);
 		ring_->wake();
 	}
 	return {};

@@ -16,7 +16,10 @@
 
 namespace jeebs {
 
-Store::Store(StoreLimits limits) : limits_(limits), shares_(limits.sessions) {}
+Store::Store(StoreLimits limits)
+    : limits_(limits), forwards_(limits.forwards), shares_(limits.sessions)
+{
+}
 
 Store::Entry *Store::entry(uint64_t sid)
 {
@@ -72,6 +75,7 @@ void Store::forget(std::unique_ptr<Incarnation> &i)
 	if (i == nullptr)
 		return;
 	account(*i, 0, i->bytes);
+	forwards_.close_session(i->sid);
 	by_sid_.erase(i->sid);
 	i.reset();
 }
@@ -275,9 +279,24 @@ void Store::close(uint64_t sid)
 void Store::clear()
 {
 	by_sid_.clear();
+	forwards_.clear();
 	flows_.clear();
 	user_bytes_.clear();
 	bytes_ = input_total_ = 0;
+}
+
+std::vector<StoredForward> Store::forwards_of(const Flow &session) const
+{
+	std::vector<StoredForward> all;
+	auto it = flows_.find(session);
+	if (it == flows_.end())
+		return all;
+	for (const auto *i : {it->second.active.get(),
+	    it->second.pending.get()})
+		if (i != nullptr)
+			for (auto &f : forwards_.of_session(i->sid))
+				all.push_back(std::move(f));
+	return all;
 }
 
 bool Store::tapped(Bytes ip_packet)

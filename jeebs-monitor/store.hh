@@ -18,6 +18,7 @@
 #include "buffer.hh"
 #include "chain.hh"
 #include "flow.hh"
+#include "forward-store.hh"
 #include "frame.hh"
 #include "held-input.hh"
 #include "result.hh"
@@ -41,6 +42,7 @@ struct StoreLimits {
 	size_t sessions = 10000;	// a user gets a share (Shares)
 	size_t input_bytes = 4U << 20;		// tapped packets of one session
 	size_t input_packets = 8192;
+	ForwardLimits forwards;
 };
 
 // What the store knows of one session: a copy, stays valid.
@@ -108,6 +110,11 @@ public:
 	std::optional<Flow> flow_of(uint64_t sid) const;
 	// Where the incarnation that would be adopted stands, if there is one.
 	std::optional<StreamEdges> edges(const Flow &) const;
+	// Of these sessions; those of an incarnation go with it.
+	ForwardStore &forwards() { return forwards_; }
+	// Of any incarnation of a session.
+	std::vector<StoredForward> forwards_of(const Flow &session) const;
+
 	// By the sid of the incarnation that would be adopted, or one to be.
 	[[nodiscard]] Result<StoredSession> find(uint64_t sid) const;
 	[[nodiscard]] Result<StoredSession> find(const Flow &) const;
@@ -169,6 +176,7 @@ private:
 	void erase(Entry &);
 
 	StoreLimits limits_;
+	ForwardStore forwards_;
 	Shares shares_;
 	Entries flows_;
 	std::unordered_map<uint64_t, Entries::iterator> by_sid_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: ISC
 #include "takeover.hh"
 
+#include <vector>
+
 #include <boost/asio/post.hpp>
 
 #include "log.hh"
@@ -11,7 +13,7 @@ Takeover::Takeover(Parts parts, Hooks hooks)
     : p_(parts), hooks_(std::move(hooks)),
       fence_(parts.io, parts.config, parts.net),
       adoptions_(parts, {
-	.let_go = [this](const Flow &f) { std::erase(held_, f); },
+	.let_go = [this](const Flow &f) { held_.erase(f); },
 	.finished = [this] { finished(); },
       })
 {
@@ -28,15 +30,33 @@ Takeover::report() const
 void
 Takeover::prepare()
 {
+	if (auto r = hold_all(); !r)
+		log::error("hold: {}", r.error().what);
+}
+
+// Nobody would take what comes of those that have ended since the last time.
+Result<void>
+Takeover::hold_all()
+{
 	std::vector<Flow> flows;
 
 	for (const auto &s : p_.store.sessions())
 		flows.push_back(s.flow);
-	if (auto r = p_.net.hold(flows); !r) {
-		log::error("hold: {}", r.error().what);
-		return;
-	}
-	held_ = std::move(flows);
+	for (const Flow &f : p_.store.forwards().flows())
+		flows.push_back(f);
+	auto r = p_.net.hold(flows);
+	for (const Flow &f : flows)
+		held_.erase(f);
+	release_held();
+	held_.insert(flows.begin(), flows.end());
+	return r;
+}
+
+void
+Takeover::release_held()
+{
+	p_.net.release(std::vector<Flow>(held_.begin(), held_.end()));
+	held_.clear();
 }
 
 void
@@ -44,8 +64,7 @@ Takeover::unprepare()
 {
 	if (running_)
 		return;
-	p_.net.release(held_);
-	held_.clear();
+	release_held();
 }
 
 std::vector<Step>
@@ -59,8 +78,7 @@ Takeover::steps()
 			fence_.cancel();
 		}},
 		{"hold", at(&Takeover::step_hold), [this] {
-			p_.net.release(held_);
-			held_.clear();
+			release_held();
 		}},
 		{"epoch", at(&Takeover::step_epoch), {}},
 		{"vip", at(&Takeover::step_vip), [this] {
@@ -96,13 +114,7 @@ Takeover::step_fence(Done done)
 void
 Takeover::step_hold(Done done)
 {
-	std::vector<Flow> flows;
-
-	for (const auto &s : p_.store.sessions())
-		flows.push_back(s.flow);
-	auto r = p_.net.hold(flows);
-	held_ = std::move(flows);
-	done(std::move(r));
+	done(hold_all());
 }
 
 void
@@ -162,8 +174,7 @@ Takeover::cancel()
 	if (runner_ && !taken_)
 		runner_->cancel();
 	adoptions_.cancel();
-	p_.net.release(held_);
-	held_.clear();
+	release_held();
 	report_->finished = true;
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <unordered_set>
 #include <vector>
 
 #include "adoptions.hh"
@@ -53,6 +54,7 @@ public:
 	// Nobody needs to watch this session any more: it ended.
 	void forget(const Flow &);
 	// See InputFeeder.
+	uint64_t fed(const Flow &f) const { return adoptions_.fed(f); }
 	uint64_t delivered(const Flow &f) const
 	{
 		return adoptions_.delivered(f);
@@ -64,6 +66,8 @@ private:
 	std::vector<Step> steps();
 	void step_fence(Done);
 	void step_hold(Done);
+	[[nodiscard]] Result<void> hold_all();
+	void release_held();
 	void step_epoch(Done);
 	void step_vip(Done);
 	void step_announce(Done);
@@ -74,7 +78,7 @@ private:
 	Hooks hooks_;
 	std::unique_ptr<StepRunner> runner_;
 	std::optional<TakeoverReport> report_;
-	std::vector<Flow> held_;
+	std::unordered_set<Flow> held_;
 	bool running_ = false, taken_ = false;
 	Fence fence_;
 	Adoptions adoptions_;

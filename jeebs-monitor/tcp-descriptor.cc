@@ -8,6 +8,11 @@
 #include <string>
 
 #include "flow.hh"
+#include "unique_fd.hh"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
 
 namespace jeebs {
 
@@ -51,6 +56,27 @@ Result<void> check_tcp_descriptor(int fd, const jeebs_tcp_state &st)
 	    plain(*local) != want(flow.local, flow.local_port) ||
 	    plain(*remote) != want(flow.remote, flow.remote_port))
 		return fail("the TCP state isn't the descriptor's");
+	return {};
+}
+
+Result<void> check_tcp_socket(int fd)
+{
+	int protocol = 0;
+	socklen_t len = sizeof(protocol);
+	if (::getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == -1 ||
+	    protocol != IPPROTO_TCP)
+		return fail("not a TCP socket");
+	// In a namespace of his own a user can make up any connection.
+	UniqueFd own(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	uint64_t here = 0, there = 0;
+	len = sizeof(here);
+	if (!own || ::getsockopt(own.get(), SOL_SOCKET, SO_NETNS_COOKIE,
+	    &here, &len) == -1)
+		return fail_errno("SO_NETNS_COOKIE (Linux 5.14)");
+	len = sizeof(there);
+	if (::getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &there, &len) == -1 ||
+	    here != there)
+		return fail("a socket of another network namespace");
 	return {};
 }
 

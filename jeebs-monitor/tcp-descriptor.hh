@@ -16,6 +16,9 @@ namespace jeebs {
 [[nodiscard]] Result<void> check_tcp_descriptor(int fd,
     const jeebs_tcp_state &);
 
+/** Is fd a TCP socket of this process's network namespace? */
+[[nodiscard]] Result<void> check_tcp_socket(int fd);
+
 /**
  * Repair mode on: nothing new leaves the connection, neither data nor the FIN
  * or RST of its last close. Needs CAP_NET_ADMIN.

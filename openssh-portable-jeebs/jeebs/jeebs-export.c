@@ -10,8 +10,8 @@
  *    +------------------------UNATTACH------------------+
  *
  * While WAITING the bytes that the client hasn't acknowledged yet aren't all
- * known (the authentication process wrote some); nothing is held back that
- * wasn't before.
+ * known (the authentication process wrote some); nothing of the stream is held
+ * back that wasn't before.
  */
 #include "includes.h"
 
@@ -45,6 +45,7 @@
 #include "jeebs/jeebs-msg.h"
 #include "jeebs/jeebs-ring.h"
 #include "jeebs/jeebs-session.h"
+#include "jeebs/jeebs-source.h"
 #include "jeebs/jeebs-state.h"
 #include "jeebs/jeebs-testing.h"
 
@@ -114,12 +115,6 @@ jeebs_export_offsets(uint64_t in, uint64_t out)
 	ex.in_read = in;
 	ex.out_written = ex.tail_start = ex.committed = out;
 	sshbuf_reset(ex.tail);
-}
-
-int
-jeebs_export_protected(void)
-{
-	return ex.gated;
 }
 
 int
@@ -297,6 +292,7 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 	    (r = sshbuf_poke_u32(ex.backlog, at,
 	    sshbuf_len(ex.backlog) - at - 4)) != 0)
 		goto out;
+	jeebs_forward_recorded(env.seq);
 	ex.in_recorded = env.in_off;
 	ex.out_recorded = out_end;
 	if (type == JEEBS_REC_CHECKPOINT) {
@@ -353,6 +349,7 @@ try_start(struct ssh *ssh)
 		logit("jeebs: not protected: compression is on");
 		detach();
 		ex.gated = 0;
+		jeebs_forward_attach(ssh, -1, 1);
 		return;
 	}
 	from = acked();
@@ -387,7 +384,7 @@ attach(struct ssh *ssh, struct sshbuf *m, int *fds, int nfds)
 	    (r = sshbuf_get_u64(m, &epoch)) != 0)
 		fatal_fr(r, "parse");
 	if (sshbuf_len(m) != 0 || keylen != JEEBS_KEY_LEN ||
-	    idlen != JEEBS_ID_LEN || nfds != 3)
+	    idlen != JEEBS_ID_LEN || nfds != 4)
 		fatal_f("malformed");
 	if ((r = jeebs_ring_map(fds[0], &ex.ring, &ex.ring_size)) != 0)
 		fatal_fr(r, "map ring");
@@ -400,6 +397,7 @@ attach(struct ssh *ssh, struct sshbuf *m, int *fds, int nfds)
 	ex.commit = fds[2];
 	if ((ex.chain = jeebs_chain_new(key, id, epoch)) == NULL)
 		fatal_f("chain");
+	jeebs_forward_attach(ssh, fds[3], 0);
 	try_start(ssh);
 }
 
@@ -412,7 +410,7 @@ from_monitor(struct ssh *ssh)
 
 	if ((m = sshbuf_new()) == NULL)
 		fatal_f("sshbuf_new");
-	if ((r = jeebs_msg_recv(ex.mon_fd, m, fds, 3, &nfds,
+	if ((r = jeebs_msg_recv(ex.mon_fd, m, fds, 4, &nfds,
 	    MSG_DONTWAIT)) != 0) {
 		if (r == SSH_ERR_SYSTEM_ERROR &&
 		    (errno == EAGAIN || errno == EINTR)) {
@@ -434,6 +432,7 @@ from_monitor(struct ssh *ssh)
 	case JEEBS_MSG_UNATTACH:
 		detach();
 		ex.gated = 0;
+		jeebs_forward_attach(ssh, -1, 1);
 		debug("jeebs: going on unprotected");
 		break;
 	default:
@@ -509,7 +508,7 @@ newkeys(struct ssh *ssh)
 static u_int
 npoll(void)
 {
-	return 2;
+	return 3;
 }
 
 static void
@@ -530,7 +529,8 @@ update(struct ssh *ssh)
 		try_start(ssh);
 	if (ex.phase != PROTECTED)
 		return;
-	if (ex.in_read - sshbuf_len(input) != ex.in_recorded ||
+	if (jeebs_forward_due() ||
+	    ex.in_read - sshbuf_len(input) != ex.in_recorded ||
 	    ex.out_written + sshbuf_len(output) != ex.out_recorded) {
 		type = ex.records >= CHECKPOINT_RECORDS ||
 		    ex.bytes >= CHECKPOINT_BYTES ?
@@ -548,7 +548,8 @@ prepare_poll(struct ssh *ssh, struct pollfd *pfd)
 	update(ssh);
 	pfd[0].fd = ex.mon_fd;
 	pfd[1].fd = ex.phase == PROTECTED ? ex.commit : ex.timer;
-	pfd[0].events = pfd[1].events = POLLIN;
+	pfd[2].fd = jeebs_forward_fd();
+	pfd[0].events = pfd[1].events = pfd[2].events = POLLIN;
 }
 
 static int
@@ -558,7 +559,8 @@ after_poll(struct ssh *ssh, struct pollfd *pfd, int *ret)
 	uint64_t n;
 	int woken = 0;
 
-	*ret -= (pfd[0].revents != 0) + (pfd[1].revents != 0);
+	*ret -= (pfd[0].revents != 0) + (pfd[1].revents != 0) +
+	    (pfd[2].revents != 0);
 	/* The client can't answer a probe that is held back here. */
 	if (ex.gated && sshbuf_len(output) != 0 &&
 	    may_write(ssh, sshbuf_len(output)) == 0)
@@ -566,8 +568,13 @@ after_poll(struct ssh *ssh, struct pollfd *pfd, int *ret)
 	if (pfd[1].revents != 0 && pfd[1].fd != -1) {
 		if (read(pfd[1].fd, &n, sizeof(n)) == -1 && errno != EAGAIN)
 			error_f("read: %s", strerror(errno));
+		if (ex.ring != NULL)
+			jeebs_forward_committed(
+			    jeebs_ring_committed_seq(ex.ring));
 		woken = 1;
 	}
+	if (pfd[2].revents != 0)
+		jeebs_forward_event(ssh);
 	if (pfd[0].revents != 0 && pfd[0].fd != -1) {
 		from_monitor(ssh);
 		woken = 1;
@@ -691,7 +698,12 @@ const struct jeebs_hooks jeebs_session_hooks = {
 	.prepare_poll = prepare_poll,
 	.after_poll = after_poll,
 	.resume = resume,
-	.connecting = jeebs_forward_connecting,
+	.connecting = jeebs_source_bind,
+	.connected = jeebs_forward_connected,
+	.want = jeebs_forward_want,
+	.did_receive = jeebs_forward_did_read,
+	.may_send = jeebs_forward_may_write,
+	.did_send = jeebs_forward_did_write,
 	.set_fds = jeebs_channel_set_fds,
 	.exec = jeebs_session_exec,
 	.child = child,

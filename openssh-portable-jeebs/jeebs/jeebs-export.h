@@ -15,9 +15,7 @@ struct ssh;
 void	jeebs_export_init(int mon_fd, int sock, uint64_t in, uint64_t out);
 /* An adopted session knows its offsets only when its records are open. */
 void	jeebs_export_offsets(uint64_t in, uint64_t out);
-/* Does a standby hold what is sent to the client? */
-int	jeebs_export_protected(void);
-/* The connection to the client. */
+/* The connection to the client; -1 where Jeebs is off. */
 int	jeebs_export_socket(void);
 /* Called when the server loop is about to start; sshd-adopt sets it. */
 extern void (*jeebs_on_resume)(struct ssh *);

@@ -1,15 +1,57 @@
 /* SPDX-License-Identifier: ISC */
-/* Connections to the targets of forwards (direct-tcpip). PA only. */
+/*
+ * Connections to the targets of forwards (direct-tcpip) as parts of the session
+ * records. PA only. Offsets count the bytes of one direction since the socket
+ * was made.
+ */
 #ifndef JEEBS_FORWARD_H
 #define JEEBS_FORWARD_H
 
-struct addrinfo;
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct ssh;
+struct sshbuf;
+struct Channel;
+struct jeebs_state;
 
 /*
- * hook: sock, which is nonblocking and new, is about to be connected to ai.
- * Binds it to the address at which the client reached this host, if that can
- * be the source of a connection that moves to another host.
+ * A new incarnation, with jeebsd at the other end of sock, which is taken, or
+ * none (-1). free: nothing waits for a standby any more.
  */
-void	jeebs_forward_connecting(int sock, const struct addrinfo *ai);
+void	jeebs_forward_attach(struct ssh *, int sock, int free);
+/* What to poll for input, or -1, and what to do when it comes. */
+int	jeebs_forward_fd(void);
+void	jeebs_forward_event(struct ssh *);
+/* Nonzero: a record is due although nothing of the session's stream moved. */
+int	jeebs_forward_due(void);
+/* The snapshot is in the record with this number. */
+void	jeebs_forward_recorded(uint64_t seq);
+/* The standby holds the records up to this one. */
+void	jeebs_forward_committed(uint64_t seq);
+
+/* Do this host's settings allow them at all? */
+int	jeebs_forward_allowed(void);
+
+/* hooks */
+/* c, a channel, is connected to its target. Nonzero: say so to nobody yet. */
+int	jeebs_forward_connected(struct ssh *, struct Channel *);
+/* Called before c is polled: what can't be done isn't waited for. */
+void	jeebs_forward_want(struct ssh *, struct Channel *);
+void	jeebs_forward_did_read(struct Channel *, size_t len);
+/* How many of len buffered bytes may go to the target. */
+size_t	jeebs_forward_may_write(struct Channel *, size_t len);
+void	jeebs_forward_did_write(struct Channel *, const u_char *, size_t len);
+
+/*
+ * Adoption. list appends to READY what can go on, of no state nothing; target
+ * is what jeebsd sent back for one of these, fd is taken; after the channels
+ * are restored, forget closes what wasn't used. Return 0 or SSH_ERR_*.
+ */
+int	jeebs_forward_list(struct ssh *, struct jeebs_state *,
+	    struct sshbuf *ready);
+int	jeebs_forward_target(uint32_t channel, uint64_t acked, int fd);
+void	jeebs_forward_forget(void);
 
 #endif /* JEEBS_FORWARD_H */

@@ -32,6 +32,11 @@ struct jeebs_hooks {
 	void	(*resume)(struct ssh *);
 	/* channels and sessions */
 	void	(*connecting)(int, const struct addrinfo *);
+	int	(*connected)(struct ssh *, struct Channel *);
+	void	(*want)(struct ssh *, struct Channel *);
+	void	(*did_receive)(struct Channel *, size_t);
+	size_t	(*may_send)(struct Channel *, size_t);
+	void	(*did_send)(struct Channel *, const u_char *, size_t);
 	int	(*set_fds)(struct ssh *, struct Channel *);
 	void	(*exec)(struct ssh *, struct Session *, const char *);
 	void	(*child)(struct ssh *, struct Session *);
@@ -139,6 +144,36 @@ jeebs_connecting(int sock, const struct addrinfo *ai)
 	if (jeebs_hooks != NULL)
 		jeebs_hooks->connecting(sock, ai);
 }
+
+/*
+ * c is connected to the target of a forward. Nonzero: it will be when a standby
+ * has it, too.
+ */
+static inline int
+jeebs_connected(struct ssh *ssh, struct Channel *c)
+{
+	return jeebs_hooks != NULL ? jeebs_hooks->connected(ssh, c) : 0;
+}
+
+/*
+ * For channels whose target is to outlive this host, those with c->jeebs: what
+ * c waits for has been decided; bytes that came from the target; how many of
+ * len bytes may be sent to it; these were.
+ */
+#define jeebs_want(ssh, c) do {						\
+	if ((c)->jeebs != NULL)						\
+		jeebs_hooks->want(ssh, c);				\
+} while (0)
+#define jeebs_did_receive(c, len) do {					\
+	if ((c)->jeebs != NULL)						\
+		jeebs_hooks->did_receive(c, len);			\
+} while (0)
+#define jeebs_may_send(c, len)						\
+	((c)->jeebs != NULL ? jeebs_hooks->may_send(c, len) : (len))
+#define jeebs_did_send(c, p, len) do {					\
+	if ((c)->jeebs != NULL)						\
+		jeebs_hooks->did_send(c, p, len);			\
+} while (0)
 
 /* Nonzero: c is being revived and its state was set; announce no window. */
 static inline int

@@ -7,5 +7,7 @@
 
 const struct jeebs_module *const jeebs_modules[] = {
 	&jeebs_module_session,
+	&jeebs_module_forward,
+	&jeebs_module_attempt,
 	NULL
 };

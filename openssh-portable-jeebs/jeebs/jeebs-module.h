@@ -33,5 +33,7 @@ struct jeebs_module {
 extern const struct jeebs_module *const jeebs_modules[];
 
 extern const struct jeebs_module jeebs_module_session;	/* session.c */
+extern const struct jeebs_module jeebs_module_forward;
+extern const struct jeebs_module jeebs_module_attempt;
 
 #endif /* JEEBS_MODULE_H */

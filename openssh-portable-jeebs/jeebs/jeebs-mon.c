@@ -452,7 +452,7 @@ offer(struct ssh *ssh, struct sshbuf *m, const int *fds, int nfds)
 	if ((r = sshbuf_get_u64(m, &epoch)) != 0 ||
 	    (r = sshbuf_get_string_direct(m, &blob, &bloblen)) != 0)
 		goto out;
-	if (sshbuf_len(m) != 0 || nfds != 3) {
+	if (sshbuf_len(m) != 0 || nfds != 4) {
 		r = SSH_ERR_INVALID_FORMAT;
 		goto out;
 	}
@@ -552,7 +552,7 @@ jeebs_mon_event(struct ssh *ssh)
 	}
 	if ((m = sshbuf_new()) == NULL)
 		fatal_f("sshbuf_new");
-	if ((r = jeebs_msg_recv(mon.jeebsd, m, fds, 3, &nfds,
+	if ((r = jeebs_msg_recv(mon.jeebsd, m, fds, 4, &nfds,
 	    MSG_DONTWAIT)) != 0) {
 		if (r != SSH_ERR_SYSTEM_ERROR ||
 		    (errno != EAGAIN && errno != EINTR))
@@ -594,8 +594,8 @@ jeebs_session_start(struct ssh *ssh, struct Authctxt *authctxt)
 	}
 	mon.sock = ssh_packet_get_connection_in(ssh);
 	mon.authctxt = authctxt;
-	if (!mon.adopted && (r = jeebs_tcp_read(mon.sock, &mon.tcp,
-	    &mon.off)) != 0) {
+	if (!mon.adopted && ((r = jeebs_tcp_read(mon.sock, &mon.tcp,
+	    &mon.off)) != 0 || (mon.off.fin && (r = SSH_ERR_CONN_CLOSED)))) {
 		logit("jeebs: not protected: state of the connection: %s",
 		    ssh_err(r));
 		return;

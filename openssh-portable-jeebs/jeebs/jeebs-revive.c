@@ -38,6 +38,7 @@
 #include "jeebs/jeebs-chain.h"
 #include "jeebs/jeebs-ending.h"
 #include "jeebs/jeebs-export.h"
+#include "jeebs/jeebs-forward.h"
 #include "jeebs/jeebs-module.h"
 #include "jeebs/jeebs-msg.h"
 #include "jeebs/jeebs-root.h"
@@ -240,32 +241,59 @@ skip_acked(void)
 }
 
 static void
-wait_for_go(void)
+take_target(struct sshbuf *m, int fd)
+{
+	uint64_t acked;
+	uint32_t channel;
+	int r;
+
+	if ((r = sshbuf_get_u32(m, &channel)) != 0 ||
+	    (r = sshbuf_get_u64(m, &acked)) != 0)
+		fatal_fr(r, "jeebsd");
+	if (sshbuf_len(m) != 0 || fd == -1)
+		fatal_f("malformed message from jeebsd");
+	if ((r = jeebs_forward_target(channel, acked, fd)) != 0)
+		error_r(r, "channel %u: target", channel);
+}
+
+/* Takes the targets of forwards, which come before it. */
+static void
+wait_for_go(struct ssh *ssh, int ended)
 {
 	struct sshbuf *m;
 	struct pollfd pfd;
-	u_char type;
-	int nfds, r;
+	u_char type = 0;
+	int fd, nfds, r;
 
 	if ((m = sshbuf_new()) == NULL)
 		fatal_f("sshbuf_new");
 	if ((r = sshbuf_put_u8(m, JEEBS_MSG_READY)) != 0 ||
-	    (r = sshbuf_put_u64(m, rv.stream_off)) != 0 ||
-	    (r = jeebs_msg_send(jeebs_job->sock, m, NULL, 0, 0)) != 0)
+	    (r = sshbuf_put_u64(m, rv.stream_off)) != 0)
+		fatal_fr(r, "ready");
+	/* One that had ended has none: what is left of them ends, too. */
+	if ((r = jeebs_forward_list(ssh, ended ? NULL : rv.state, m)) != 0)
+		jeebs_job_fail("forwards: %s", ssh_err(r));
+	if ((r = jeebs_msg_send(jeebs_job->sock, m, NULL, 0, 0)) != 0)
 		fatal_fr(r, "ready");
 	pfd.fd = jeebs_job->sock;
 	pfd.events = POLLIN;
-	do {
-		r = poll(&pfd, 1, GO_TIMEOUT_MS);
-	} while (r == -1 && errno == EINTR);
-	if (r != 1)
-		jeebs_job_fail("jeebsd didn't say go");
-	if ((r = jeebs_msg_recv(jeebs_job->sock, m, NULL, 0, &nfds,
-	    0)) != 0)
-		fatal_fr(r, "jeebsd");
-	if ((r = sshbuf_get_u8(m, &type)) != 0 || type != JEEBS_MSG_GO ||
-	    sshbuf_len(m) != 0)
-		fatal_f("unexpected message from jeebsd");
+	while (type != JEEBS_MSG_GO) {
+		do {
+			r = poll(&pfd, 1, GO_TIMEOUT_MS);
+		} while (r == -1 && errno == EINTR);
+		if (r != 1)
+			jeebs_job_fail("jeebsd didn't say go");
+		if ((r = jeebs_msg_recv(jeebs_job->sock, m, &fd, 1, &nfds,
+		    0)) != 0)
+			fatal_fr(r, "jeebsd");
+		if ((r = sshbuf_get_u8(m, &type)) != 0)
+			fatal_fr(r, "jeebsd");
+		if (type == JEEBS_MSG_TARGET)
+			take_target(m, fd);
+		else if (type != JEEBS_MSG_GO || sshbuf_len(m) != 0 ||
+		    nfds != 0)
+			fatal_f("unexpected message from jeebsd");
+	}
 	sshbuf_free(m);
 	close(jeebs_job->sock);
 	jeebs_job->sock = -1;
@@ -283,7 +311,7 @@ finish(struct ssh *ssh)
 	size_t lost;
 
 	skip_acked();
-	wait_for_go();
+	wait_for_go(ssh, 1);
 	lost = jeebs_ending_send(ssh_packet_get_connection_out(ssh),
 	    rv.stream);
 	logit("jeebs: the session had ended; %zu bytes of it didn't reach "
@@ -392,10 +420,11 @@ jeebs_revive(struct ssh *ssh)
 	if ((r = jeebs_state_each(rv.state, JEEBS_TAG_CHANNEL,
 	    import_channel, ssh, NULL)) != 0)
 		jeebs_job_fail("channels: %s", ssh_err(r));
-	wait_for_go();
+	wait_for_go(ssh, 0);
 	/* What is started from here on is started once. */
 	if ((r = jeebs_state_each(rv.state, JEEBS_TAG_CHANNEL,
 	    revive_channel, ssh, &notice)) != 0)
 		fatal_r(r, "channels");
+	jeebs_forward_forget();
 	forget_records();
 }

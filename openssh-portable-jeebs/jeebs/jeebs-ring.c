@@ -21,6 +21,7 @@
 _Static_assert(offsetof(struct jeebs_ring, head) == 64 &&
     offsetof(struct jeebs_ring, tail) == 128 &&
     offsetof(struct jeebs_ring, committed) == 136 &&
+    offsetof(struct jeebs_ring, committed_seq) == 144 &&
     sizeof(struct jeebs_ring) <= JEEBS_RING_HEADER, "ring layout");
 
 int
@@ -91,4 +92,10 @@ uint64_t
 jeebs_ring_committed(const struct jeebs_ring *ring)
 {
 	return __atomic_load_n(&ring->committed, __ATOMIC_ACQUIRE);
+}
+
+uint64_t
+jeebs_ring_committed_seq(const struct jeebs_ring *ring)
+{
+	return __atomic_load_n(&ring->committed_seq, __ATOMIC_ACQUIRE);
 }

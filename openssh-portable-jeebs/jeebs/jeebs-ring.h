@@ -32,6 +32,8 @@ size_t	jeebs_ring_write(struct jeebs_ring *, uint32_t size,
 
 /* Stream offset that the standby holds. */
 uint64_t jeebs_ring_committed(const struct jeebs_ring *);
+/* Sequence number of the last record that it holds; 0: none. */
+uint64_t jeebs_ring_committed_seq(const struct jeebs_ring *);
 
 #ifdef __cplusplus
 }

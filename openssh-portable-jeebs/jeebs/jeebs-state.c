@@ -13,6 +13,7 @@
 
 #define OP_SET	1
 #define OP_GONE	2
+#define OP_GROW	3
 
 struct object {
 	RB_ENTRY(object) entry;
@@ -159,6 +160,33 @@ jeebs_state_put(struct jeebs_state *st, enum jeebs_tag tag, uint32_t id,
 	return 0;
 }
 
+int
+jeebs_state_grow(struct jeebs_state *st, enum jeebs_tag tag, uint32_t id,
+    const struct sshbuf *whole, size_t dropped, size_t added)
+{
+	struct object *o;
+	int r, fresh;
+
+	fresh = (o = object_find(st, tag, id)) == NULL;
+	if (fresh && (r = object_set(st, tag, id, NULL, 0, &o)) != 0)
+		return r;
+	o->seen = 1;
+	if (!fresh && dropped == 0 && added == 0)
+		return 0;
+	if (!fresh && (dropped > UINT32_MAX || added > sshbuf_len(whole)))
+		return SSH_ERR_INVALID_ARGUMENT;
+	if ((r = sshbuf_put_u8(st->out, fresh ? OP_SET : OP_GROW)) != 0 ||
+	    (r = sshbuf_put_u8(st->out, tag)) != 0 ||
+	    (r = sshbuf_put_u32(st->out, id)) != 0)
+		return r;
+	if (fresh)
+		return sshbuf_put_stringb(st->out, whole);
+	if ((r = sshbuf_put_u32(st->out, (uint32_t)dropped)) != 0)
+		return r;
+	return sshbuf_put_string(st->out, sshbuf_ptr(whole) +
+	    sshbuf_len(whole) - added, added);
+}
+
 void
 jeebs_state_keep(struct jeebs_state *st, enum jeebs_tag tag, uint32_t id)
 {
@@ -194,7 +222,7 @@ jeebs_state_apply(struct jeebs_state *st, struct sshbuf *in, int full)
 	const u_char *body;
 	size_t len;
 	u_char op, tag;
-	u_int id;
+	u_int id, dropped;
 	int r;
 
 	if (full)
@@ -212,6 +240,16 @@ jeebs_state_apply(struct jeebs_state *st, struct sshbuf *in, int full)
 			    &len)) != 0 ||
 			    (r = object_set(st, tag, id, body, len,
 			    NULL)) != 0)
+				return r;
+			break;
+		case OP_GROW:
+			if (full || (o = object_find(st, tag, id)) == NULL)
+				return SSH_ERR_INVALID_FORMAT;
+			if ((r = sshbuf_get_u32(in, &dropped)) != 0 ||
+			    (r = sshbuf_get_string_direct(in, &body,
+			    &len)) != 0 ||
+			    (r = sshbuf_consume(o->body, dropped)) != 0 ||
+			    (r = sshbuf_put(o->body, body, len)) != 0)
 				return r;
 			break;
 		case OP_GONE:

@@ -32,9 +32,12 @@ enum jeebs_tag {
 	JEEBS_TAG_CONNECTION,	/* flags of the connection layer; id 0 */
 	JEEBS_TAG_CHANNEL,	/* id: our channel number */
 	JEEBS_TAG_SESSION,	/* id: our channel number */
-	JEEBS_TAG_KEX		/* key exchange under way; id 0 */
+	JEEBS_TAG_KEX,		/* key exchange under way; id 0 */
+	JEEBS_TAG_FORWARD,	/* id: our channel number */
+	JEEBS_TAG_FORWARD_DATA,	/* bytes for its target; same id */
+	JEEBS_TAG_ATTEMPT	/* to connect to a target; id as above */
 };
-#define JEEBS_TAG_LAST	JEEBS_TAG_KEX
+#define JEEBS_TAG_LAST	JEEBS_TAG_ATTEMPT
 
 #define JEEBS_MAX_OBJECTS	65536U
 
@@ -50,6 +53,12 @@ void	jeebs_state_free(struct jeebs_state *);
 void	jeebs_state_begin(struct jeebs_state *, struct sshbuf *out, int full);
 int	jeebs_state_put(struct jeebs_state *, enum jeebs_tag, uint32_t id,
 	    const struct sshbuf *body);
+/*
+ * The same for one whose body loses bytes at its front, and then gets more at
+ * its end: whole is the body as it is now. No copy of it is kept.
+ */
+int	jeebs_state_grow(struct jeebs_state *, enum jeebs_tag, uint32_t id,
+	    const struct sshbuf *whole, size_t dropped, size_t added);
 void	jeebs_state_keep(struct jeebs_state *, enum jeebs_tag, uint32_t id);
 int	jeebs_state_end(struct jeebs_state *);
 
@@ -90,7 +99,20 @@ int	jeebs_channels_export(struct ssh *, struct jeebs_state *);
 int	jeebs_channel_import(struct ssh *, uint32_t id, struct sshbuf *);
 int	jeebs_channel_revived(struct ssh *, uint32_t id);
 int	jeebs_channel_lost(struct ssh *, uint32_t id, const char *message);
+/* Is a connection to fd's peer one that may be forwarded here? */
+int	jeebs_channel_target_permitted(struct ssh *, int fd);
+/*
+ * Gives an imported channel its target again, by way of fd. data: what the
+ * target may lack; the first *resend bytes had been written by another host;
+ * ended: and the client ended its direction of it.
+ */
+int	jeebs_channel_reconnect(struct ssh *, uint32_t id, int fd,
+	    const struct sshbuf *data, int ended, size_t *resend);
 int	jeebs_channel_set_fds(struct ssh *, struct Channel *);
+/* Connections that are being made; of an imported channel, made anew. */
+int	jeebs_channel_attempts_export(struct ssh *, struct jeebs_state *);
+int	jeebs_channel_attempt(struct ssh *, uint32_t id, const char *host,
+	    u_short port);
 /* session.c */
 int	jeebs_sessions_export(struct ssh *, struct jeebs_state *);
 int	jeebs_session_import(struct ssh *, uint32_t id, struct sshbuf *,

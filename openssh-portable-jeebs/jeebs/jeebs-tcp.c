@@ -20,7 +20,11 @@
 #include "jeebs/jeebs-tcp.h"
 
 #define READ_TRIES	16
-#define STATE_ESTABLISHED	1	/* include/net/tcp_states.h */
+#define REPAIR_TRIES	64
+/* include/net/tcp_states.h */
+#define STATE_ESTABLISHED	1
+#define STATE_FIN_WAIT1		4
+#define STATE_FIN_WAIT2		5
 
 static int
 put_addr(const struct sockaddr_storage *ss, uint16_t *family, uint8_t addr[16],
@@ -85,6 +89,30 @@ queue_seq(int fd, int queue, uint32_t *seq)
 }
 
 /*
+ * Whoever shares the socket may have it listen just then: repair mode can't be
+ * left so (net/ipv4/tcp.c, tcp_can_repair_sock), and would let him make up
+ * connections. Its forced reuse of ports, which the mode's end wouldn't take back
+ * either, goes first.
+ */
+static int
+repair_off(int fd, int reuse)
+{
+	const struct sockaddr none = { .sa_family = AF_UNSPEC };
+	int off = TCP_REPAIR_OFF_NO_WP, tries, failed;
+
+	failed = setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off));
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
+	for (tries = 0; failed == -1 && tries < REPAIR_TRIES; tries++) {
+		(void)connect(fd, &none, sizeof(none));
+		failed = setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off,
+		    sizeof(off));
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse,
+		    sizeof(reuse));
+	}
+	return tries == 0 && failed == 0 ? 0 : SSH_ERR_SYSTEM_ERROR;
+}
+
+/*
  * One look in repair mode. Data that arrives meanwhile is accepted as always;
  * what is sent meanwhile would not be, hence "nobody else uses it". The send
  * queue is selected last of all so shortly that an ACK that comes in between
@@ -94,7 +122,7 @@ static int
 repair_look(int fd, uint32_t *snd, uint32_t *rcv, struct tcp_repair_window *w,
     int *mss)
 {
-	int on = TCP_REPAIR_ON, off = TCP_REPAIR_OFF_NO_WP, none = TCP_NO_QUEUE;
+	int on = TCP_REPAIR_ON, none = TCP_NO_QUEUE;
 	int reuse = 0, r, oerrno;
 	socklen_t len = sizeof(reuse), wlen = sizeof(*w);
 	socklen_t msslen = sizeof(*mss);
@@ -112,10 +140,8 @@ repair_look(int fd, uint32_t *snd, uint32_t *rcv, struct tcp_repair_window *w,
 	    sizeof(none)) == -1))
 		r = SSH_ERR_SYSTEM_ERROR;
 	oerrno = errno;
-	if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off)) == -1)
-		fatal_f("repair mode can't be left: %s", strerror(errno));
-	/* leaving repair mode clears it (net/ipv4/tcp.c, tcp_repair) */
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
+	if (repair_off(fd, reuse) != 0)
+		return SSH_ERR_SYSTEM_ERROR;
 	errno = oerrno;
 	return r;
 }
@@ -123,6 +149,7 @@ repair_look(int fd, uint32_t *snd, uint32_t *rcv, struct tcp_repair_window *w,
 int
 jeebs_tcp_read(int fd, struct jeebs_tcp_state *st, struct jeebs_offsets *off)
 {
+	struct jeebs_tcp_state again;
 	struct tcp_info ti, ti2;
 	struct tcp_repair_window w;
 	uint32_t snd, rcv, ts;
@@ -152,7 +179,9 @@ jeebs_tcp_read(int fd, struct jeebs_tcp_state *st, struct jeebs_offsets *off)
 		    ti.tcpi_bytes_acked == ti2.tcpi_bytes_acked)
 			break;
 	}
-	if (ti2.tcpi_state != STATE_ESTABLISHED)
+	off->fin = ti2.tcpi_state == STATE_FIN_WAIT1 ||
+	    ti2.tcpi_state == STATE_FIN_WAIT2;
+	if (ti2.tcpi_state != STATE_ESTABLISHED && !off->fin)
 		return SSH_ERR_CONN_CLOSED;
 	/*
 	 * The kernel's queue sequence is the end of the queue: all that was
@@ -182,5 +211,13 @@ jeebs_tcp_read(int fd, struct jeebs_tcp_state *st, struct jeebs_offsets *off)
 	st->snd_wnd = w.snd_wnd;
 	st->max_window = w.max_window;
 	st->rcv_wnd = w.rcv_wnd;
-	return 0;
+	/* it may have been connected elsewhere in between */
+	memset(&again, 0, sizeof(again));
+	if ((r = jeebs_tcp_addrs(fd, &again)) != 0)
+		return r;
+	return again.local_port == st->local_port &&
+	    again.remote_port == st->remote_port &&
+	    memcmp(again.local, st->local, sizeof(st->local)) == 0 &&
+	    memcmp(again.remote, st->remote, sizeof(st->remote)) == 0 ? 0 :
+	    SSH_ERR_CONN_CLOSED;
 }

@@ -5,21 +5,31 @@
 
 #include "jeebs-wire.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Stream offsets at one moment. */
 struct jeebs_offsets {
 	uint64_t in;	/* client bytes that were read from the socket */
 	uint64_t out;	/* bytes that were written to it */
+	int fin;	/* so was FIN, which counts as one */
 };
 
 /*
- * Reads state and offsets of an accepted connection that nobody else uses at
- * the moment. Needs CAP_NET_ADMIN: sequence numbers can be seen in repair
- * mode only (net/ipv4/tcp.c, TCP_QUEUE_SEQ). Returns 0 or SSH_ERR_*.
+ * Reads state and offsets of a connection that nobody else uses at the moment.
+ * The SYN of one that wasn't accepted counts as a byte that was written. Needs
+ * CAP_NET_ADMIN: sequence numbers can be seen in repair mode only
+ * (net/ipv4/tcp.c, TCP_QUEUE_SEQ). Returns 0 or SSH_ERR_*.
  */
 int	jeebs_tcp_read(int fd, struct jeebs_tcp_state *,
 	    struct jeebs_offsets *);
 
 /* Addresses and ports of fd. Returns 0 or SSH_ERR_*. */
 int	jeebs_tcp_addrs(int fd, struct jeebs_tcp_state *);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* JEEBS_TCP_H */

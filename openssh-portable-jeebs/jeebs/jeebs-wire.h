@@ -19,7 +19,7 @@ extern "C" {
 
 struct sshbuf;
 
-#define JEEBS_PROTO_VERSION	2U	/* sockets of one host */
+#define JEEBS_PROTO_VERSION	3U	/* sockets of one host */
 #define JEEBS_WIRE_VERSION	1	/* records: what we write */
 #define JEEBS_WIRE_COMPAT	1	/* records: oldest reader allowed */
 
@@ -32,6 +32,7 @@ struct sshbuf;
     (JEEBS_ENVELOPE_LEN + JEEBS_MAX_STREAM + JEEBS_MAX_SEALED + JEEBS_TAG_LEN)
 #define JEEBS_MAX_NAME		256U		/* user, host, role … */
 #define JEEBS_MAX_REASON	256U
+#define JEEBS_MAX_FORWARDS	1024U		/* kept of one session */
 #define JEEBS_MAX_RECOVERY	(16U * 1024)	/* signed recovery key */
 
 #define JEEBS_ID_LEN		16	/* record id, recovery key id */
@@ -124,7 +125,8 @@ struct jeebs_ring {
 	uint8_t  pad1[56];
 	uint64_t tail;		/* consumer: bytes taken */
 	uint64_t committed;	/* consumer: stream offset the standby holds */
-	uint8_t  pad2[48];
+	uint64_t committed_seq;	/* consumer: last record that it holds */
+	uint8_t  pad2[40];
 };
 
 /*
@@ -139,7 +141,8 @@ enum jeebs_msg {
 				 * the socket began to count what it received,
 				 * byte attached + TCP descriptor */
 	JEEBS_MSG_OFFER,	/* jeebsd: uint64 epoch, string recovery key
-				 * + ring memfd, kick and commit pipes */
+				 * + ring memfd, kick and commit pipes,
+				 * forward socket */
 	JEEBS_MSG_ROOT,		/* MON: string root record */
 	JEEBS_MSG_REFUSE,	/* MON: string reason; not protected */
 	JEEBS_MSG_DETACH,	/* jeebsd: string reason; go on unprotected.
@@ -159,14 +162,35 @@ enum jeebs_msg {
 
 	/* jeebsd <-> worker, job socket */
 	JEEBS_MSG_READY = 64,	/* worker: uint64 out_end: PA will write
-				 * [A, out_end) when it gets GO */
+				 * [A, out_end) when it gets GO; uint32 n, n
+				 * forwards that it can go on with: uint32
+				 * channel, uint64 id, uint64 data offset,
+				 * uint64 data end, uint64 taken, byte ended */
 	JEEBS_MSG_FAILED,	/* worker: string reason; reset the client */
 	JEEBS_MSG_GO,		/* jeebsd: repair is off, write */
+	JEEBS_MSG_TARGET,	/* jeebsd, before GO: uint32 channel, uint64
+				 * acked offset of its target + TCP socket */
 
 	/* MON -> PA, private socketpair */
 	JEEBS_MSG_ATTACH = 96,	/* string key (32), string record id,
-				 * uint64 epoch + ring memfd, kick, commit */
+				 * uint64 epoch + ring memfd, kick, commit,
+				 * forward socket */
 	JEEBS_MSG_UNATTACH,	/* no fields: go on unprotected */
+
+	/* PA <-> jeebsd, forward socket */
+	JEEBS_MSG_FORWARD = 112, /* PA: uint32 channel, uint64 bytes that it
+				 * wrote + TCP socket, which it leaves alone
+				 * until the answer */
+	JEEBS_MSG_FORWARD_ID,	/* jeebsd: uint32 channel, uint64 id, 0: not
+				 * kept */
+	JEEBS_MSG_FORWARD_OVER,	/* PA: uint32 channel */
+	JEEBS_MSG_FORWARD_TAKEN, /* PA: uint32 channel, uint64 offset before
+				 * which a committed record has all input */
+	JEEBS_MSG_FORWARD_ENDED, /* PA: as FORWARD; it has sent its FIN */
+	JEEBS_MSG_FORWARD_END,	/* PA: uint32 channel: a committed record has
+				 * the end of what goes to it: FIN may go */
+	JEEBS_MSG_FORWARD_LOST,	/* jeebsd: uint32 channel, uint64 id: it isn't
+				 * kept any more */
 
 	/* sshd-adopt: supervisor -> worker, private socketpair */
 	JEEBS_MSG_JOB = 128	/* uint64 acked offset, uint64 in_off, string

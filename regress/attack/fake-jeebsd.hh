@@ -74,7 +74,7 @@ struct Chain {
 
 // A session of the real sshd.
 struct Victim {
-	UniqueFd channel, tcp;
+	UniqueFd channel, tcp, forwards;
 	std::string user;
 	std::unique_ptr<Ring> ring;
 	UniqueFd kick;
@@ -155,8 +155,13 @@ public:
 		auto ring = must(Ring::create());
 		Buffer b;
 		FieldWriter(b).u64(epoch).string(key_);
+		int pair[2];
+		must(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+		    pair) == 0, "socketpair");
+		v.forwards = UniqueFd(pair[0]);
+		UniqueFd theirs(pair[1]);
 		int fds[] = {ring.memfd(), ring.producer_kick(),
-		    ring.producer_commit()};
+		    ring.producer_commit(), theirs.get()};
 		must(send_message(v.channel.get(), JEEBS_MSG_OFFER, b.bytes(),
 		    fds));
 		ring.offered();
@@ -199,7 +204,7 @@ public:
 		c.out_end = env.out_off + env.stream_len;
 		c.in_off = env.in_off;
 		c.records.emplace_back(b.data(), b.data() + b.size());
-		v.ring->commit(c.out_end);
+		v.ring->commit(c.out_end, env.seq);
 		v.ring->wake();
 		return true;
 	}
@@ -238,6 +243,7 @@ public:
 		if (m->type == JEEBS_MSG_READY) {
 			a.ready = true;
 			a.out_end = r.num<uint64_t>();
+			must(r.num<uint32_t>() == 0, "forwards of nobody");
 		} else {
 			a.reason = r.text(JEEBS_MAX_REASON);
 		}

@@ -84,6 +84,11 @@ Auditor::as_vip(const Packet &p, size_t host)
 		what = fmt::format("seq {}, {} bytes, flags {:#x} of {}",
 		    p.seq, p.length, p.flags, flow.to_string());
 		repeats = server_segment(p, host);
+	} else if (p.kind == PacketKind::tcp) {
+		what = fmt::format("seq {}, {} bytes, flags {:#x} to {} port "
+		    "{}", p.seq, p.length, p.flags, p.destination.to_string(),
+		    p.destination_port);
+		repeats = forward_segment(p, host);
 	}
 	std::string subject = p.source.to_string() + " by " + h.name;
 	if (auto why = h.silenced(p.time); !why.empty()) {
@@ -151,6 +156,25 @@ Auditor::server_segment(const Packet &p, size_t host)
 		    c->offset(p.seq), c->offset(p.seq) + p.length,
 		    p.has(fin) ? " and FIN" : "", name(c->owner)));
 	return repeats && !ends;
+}
+
+// To the target of a forward, in whose contents hosts must agree, too. True if it
+// says nothing that wasn't said before.
+bool
+Auditor::forward_segment(const Packet &p, size_t host)
+{
+	Flow flow{p.source, p.destination, p.source_port, p.destination_port};
+	Connection *c = find(flow, p.seq);
+
+	if (p.has(syn)) {
+		if (c == nullptr || !c->base || *c->base != p.seq + 1)
+			create(flow).base = p.seq + 1;
+		return false;
+	}
+	if (c == nullptr)
+		return false;	// it began before the capture, or never
+	const bool repeats = p.length == 0 || contents(p, host, *c);
+	return repeats && !p.has(fin) && !p.has(rst);
 }
 
 // SYN and ACK: where the server's stream begins.

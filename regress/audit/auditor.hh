@@ -53,6 +53,7 @@ private:
 	void as_vip(const Packet &, size_t host);
 	void claim(const Packet &, size_t host);
 	// Returns whether it can only repeat what has been emitted.
+	bool forward_segment(const Packet &, size_t host);
 	bool server_segment(const Packet &, size_t host);
 	void handshake(const Packet &, size_t host);
 	bool contents(const Packet &, size_t host, Connection &);

@@ -127,7 +127,8 @@ void primary(const LinkKey &own, const LinkKey &peer, uint16_t port,
 	    nullptr, ExportServer::Handlers{.wanted = nullptr,
 	    .opened = nullptr, .changed = nullptr,
 	    .closed = [&](const SessionInfo &) { over = true; },
-	    .delivered = nullptr}, 100);
+	    .can_move = nullptr, .may_end = nullptr, .may_fin = nullptr,
+	    .delivered = nullptr, .fed = nullptr}, 100);
 	link.set_hello({.host = "alpha", .version = "bench"});
 	must(server->start());
 	must(link.start());

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# A forwarded connection ends cleanly; the shell beside it and later forwards
+# A forwarded connection to the host itself ends cleanly; the shell beside it and later forwards
 # on the same connection work.
 . "$(dirname "$0")/lib.bash"
 lab_up
-login a vip -L "127.0.0.1:9000:$TARGET:22"
+login a vip -L 127.0.0.1:9000:127.0.0.1:22
 lab exec client -- bash -c 'exec 3<>/dev/tcp/127.0.0.1/9000 && head -n 1 <&3 &&
 	echo open && cat <&3 >/dev/null && echo eof' >"$scratch/forward.out" 2>&1 &
 job=$!

@@ -2,7 +2,7 @@
 // Any bytes as what jeebsd gets from sshd-adopt (keys) and from its workers
 // (READY or FAILED): one answer for a job, keys within bounds, nothing leaks.
 // Only as root: jeebsd believes nobody else.
-// fuzzes: adopt-client.cc msg.cc log.cc jeebs-msg.c
+// fuzzes: adopt-client.cc msg.cc shared-fd.cc log.cc jeebs-msg.c
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -89,7 +89,7 @@ void play(Bytes in, boost::asio::io_context &io, AdoptClient &client,
 	q.to = "to";
 	q.tcp = q.records = STDERR_FILENO;
 	auto job = client.adopt(q, std::chrono::hours(1),
-	    [&answers](Result<uint64_t>) { must(++answers == 1); });
+	    [&answers](Result<AdoptReady>) { must(++answers == 1); });
 	must(job.has_value());
 	UniqueFd worker = job_socket(server);
 	while (in.size() >= 3 && client.connected()) {

@@ -2,7 +2,7 @@
 // Any bytes as messages of an sshd monitor to jeebsd, in any order and with
 // any number of descriptors, offers in between: handlers are called in the
 // order of the protocol and with checked values only, and nothing leaks.
-// fuzzes: mon-channel.cc msg.cc ring.cc wire.cc flow.cc tcp-descriptor.cc log.cc jeebs-msg.c
+// fuzzes: mon-channel.cc msg.cc shared-fd.cc ring.cc wire.cc flow.cc tcp-descriptor.cc log.cc jeebs-msg.c
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -114,7 +114,8 @@ void play(Bytes in, const Connection &c, int mon, MonChannel &channel,
 		if ((flags & 16) && seen.hello) {
 			auto ring = Ring::create(4096);
 			must(ring.has_value());
-			if (channel.offer(1, "key", *ring))
+			if (channel.offer(1, "key", *ring,
+			    STDERR_FILENO))
 				seen.offers++;
 		}
 		const int fds[] = {c.fd, c.far, c.fd, c.far};

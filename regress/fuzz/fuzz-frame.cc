@@ -43,6 +43,18 @@ void decode(const FrameView &f)
 		again(v, f, [&](Buffer &b) { put_key(b, *v); });
 		break;
 	}
+	case FrameType::forward: {
+		auto v = get_forward(p);
+		again(v, f, [&](Buffer &b) {
+			must(put_forward(b, *v).has_value());
+		});
+		break;
+	}
+	case FrameType::taken: {
+		auto v = get_taken(p);
+		again(v, f, [&](Buffer &b) { put_taken(b, *v); });
+		break;
+	}
 	case FrameType::open: {
 		auto v = get_open(p);
 		again(v, f, [&](Buffer &b) { must(put_open(b, *v).has_value()); });

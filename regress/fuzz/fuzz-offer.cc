@@ -66,7 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (len < 3 || len > JEEBS_MAX_MSG)
 		return 0;
 	const int fds[] = {STDERR_FILENO, STDERR_FILENO, STDERR_FILENO,
-	    STDERR_FILENO};
+	    STDERR_FILENO, STDERR_FILENO};
 	const size_t front = std::min<size_t>(len - 2, 9);
 	int s[2];
 	sshbuf *m = sshbuf_new();
@@ -76,13 +76,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		must(sshbuf_put_stringb(m, up.key) == 0);
 	must(sshbuf_put(m, data + 2 + front, len - 2 - front) == 0);
 	must(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s) == 0);
-	if (jeebs_msg_send(s[0], m, fds, data[1] % 5, 0) == 0) {
+	if (jeebs_msg_send(s[0], m, fds, data[1] % 6, 0) == 0) {
 		const bool offered = data[2] == JEEBS_MSG_OFFER &&
-		    data[1] % 5 <= 3;
+		    data[1] % 6 <= 4;
 		parts_mon_event(up.session, s[1]);
 		const int answer = next_type(s[0], 0);
-		const int told = next_type(up.pa, 3);
-		must(next_type(s[0], 0) == 0 && next_type(up.pa, 3) == 0);
+		const int told = next_type(up.pa, 4);
+		must(next_type(s[0], 0) == 0 && next_type(up.pa, 4) == 0);
 		if (offered && answer == JEEBS_MSG_ROOT)
 			must(told == JEEBS_MSG_ATTACH && (data[0] & 1));
 		else if (offered)

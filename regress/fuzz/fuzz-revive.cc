@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: ISC
-// Any bytes as the objects of a record that packet.c and channels.c read in
-// the user's process: a channel, the counters, a key exchange under way, the
-// part of a group exchange. Each is taken or refused; none ends the process.
+// Any bytes as the objects of a record that are read in the user's process: a
+// channel, the counters, a key exchange under way, the part of a group exchange,
+// the connection of a forward. Each is taken or refused; none ends the process.
 // fuzzes: jeebs-packet.inc jeebs-channels.inc jeebs-kex.inc jeebs-kexgexs.inc
+// fuzzes: jeebs-forward.c
 // with: main.c
 #include "no-leak-check.hh"
 #include "sealed-input.hh"
@@ -70,6 +71,41 @@ void group_exchange(ssh *s, sshbuf *in)
 	sshbuf_free(after);
 }
 
+// What was taken is offered to jeebsd, as is; and what the target is said to have
+// acknowledged lies in what there is for it.
+void forward(ssh *s, uint8_t channel, sshbuf *in)
+{
+	constexpr uint64_t some = 64;
+	const uint8_t zero[some] = {};
+	sshbuf *body = sshbuf_fromb(in), *data = sshbuf_from(zero, some);
+	sshbuf *record = sshbuf_new(), *ready = sshbuf_new();
+	jeebs_state *out = jeebs_state_new(), *state = jeebs_state_new();
+	uint64_t id, from;
+	must(body != nullptr && data != nullptr && record != nullptr &&
+	    ready != nullptr && out != nullptr && state != nullptr);
+	jeebs_state_begin(out, record, 1);
+	must(jeebs_state_put(out, JEEBS_TAG_FORWARD, channel, in) == 0 &&
+	    jeebs_state_grow(out, JEEBS_TAG_FORWARD_DATA, channel, data, 0,
+	    some) == 0 && jeebs_state_end(out) == 0 &&
+	    jeebs_state_apply(state, record, 1) == 0);
+	if (jeebs_forward_list(s, state, ready) == 0) {
+		uint32_t n, number;
+		must(sshbuf_get_u32(ready, &n) == 0 && n == 1 &&
+		    sshbuf_get_u32(ready, &number) == 0 && number == channel);
+		must(sshbuf_get_u64(body, &id) == 0 &&
+		    sshbuf_get_u64(body, &from) == 0 &&
+		    sshbuf_get_u64(ready, &id) == 0 && id != 0);
+		must(jeebs_forward_target(channel, from - 1, -1) != 0);
+		must(jeebs_forward_target(channel, from + some + 1, -1) != 0);
+		must(jeebs_forward_target(channel, from + some, -1) == 0);
+	}
+	jeebs_forward_forget();
+	for (sshbuf *b : {body, data, record, ready})
+		sshbuf_free(b);
+	jeebs_state_free(out);
+	jeebs_state_free(state);
+}
+
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -80,7 +116,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	ssh *s = session();
 	sshbuf *in = sshbuf_from(data + 2, len - 2);
 	must(in != nullptr);
-	switch (data[0] % 4) {
+	switch (data[0] % 5) {
 	case 0:
 		if (jeebs_channel_import(s, data[1], in) == 0)
 			must(sshbuf_len(in) == 0);
@@ -95,6 +131,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		break;
 	case 3:
 		group_exchange(s, in);
+		break;
+	case 4:
+		forward(s, data[1], in);
 		break;
 	}
 	sshbuf_free(in);

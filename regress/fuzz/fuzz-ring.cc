@@ -84,7 +84,7 @@ void step(World &w, Input &in)
 	case 5: {
 		w.committed = std::max(w.committed, in.num(8));
 		w.map->committed = ~w.committed;
-		w.ring->commit(w.committed);
+		w.ring->commit(w.committed, 1);
 		w.ring->wake();
 		break;
 	}

@@ -2,7 +2,7 @@
 // Any bytes as what a primary sends over the link, and a LAN full of packets
 // beside it: the standby's store stays within its limits, and what it says can
 // be adopted can.
-// fuzzes: commit-log.cc replica.cc store.cc held-input.cc chain.cc frame.cc wire.cc flow.cc segment.cc tapinput.cc log.cc
+// fuzzes: commit-log.cc replica.cc store.cc forward-store.cc held-input.cc chain.cc frame.cc wire.cc flow.cc segment.cc tapinput.cc log.cc
 #include <algorithm>
 #include <cstdlib>
 #include <vector>
@@ -32,9 +32,11 @@ struct Sink : FrameSink {
 
 constexpr StoreLimits limits{.session_bytes = 4096, .held_packets = 16, .total_bytes = 16384,
     .input_total_bytes = 4096, .sessions = 4, .input_bytes = 2048,
-    .input_packets = 8};
+    .input_packets = 8, .forwards = {.forward_bytes = 1024,
+    .forward_packets = 8, .total_bytes = 2048, .session_forwards = 3,
+    .forwards = 6}};
 
-void check(const Store &store)
+void check(Store &store)
 {
 	size_t records = 0, inputs = 0;
 
@@ -61,6 +63,18 @@ void check(const Store &store)
 		must(plan.known_to >= s.in_off && plan.known_to <=
 		    plan.highest && plan.order.size() <= packets.size());
 	}
+	const ForwardStore &forwards = store.forwards();
+	must(forwards.size() <= limits.forwards.forwards &&
+	    forwards.flows().size() <= forwards.size());
+	for (const StoredSession &s : store.sessions())
+		for (const StoredForward &f : forwards.of_session(s.sid)) {
+			size_t one = 0;
+			for (Bytes b : forwards.inputs(f.id))
+				one += b.size();
+			must(one <= limits.forwards.forward_bytes);
+		}
+	must(forwards.bytes() <= 2 * limits.forwards.total_bytes &&
+	    (forwards.size() > 0 || forwards.bytes() == 0));
 	must(inputs <= 2 * limits.input_total_bytes &&
 	    records <= 2 * limits.total_bytes);
 }

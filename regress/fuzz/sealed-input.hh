@@ -24,6 +24,7 @@ extern "C" {
 
 #include "jeebs-aead.h"
 #include "jeebs-chain.h"
+#include "jeebs-forward.h"
 #include "jeebs-msg.h"
 #include "jeebs-root.h"
 #include "jeebs-state.h"

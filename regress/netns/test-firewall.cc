@@ -235,6 +235,40 @@ BOOST_DATA_TEST_CASE(protected_flows_never_close, data::make({false, true}),
 	BOOST_TEST(!closed(rst.client, 50));
 }
 
+BOOST_DATA_TEST_CASE(a_fin_that_may_pass_lets_no_reset_out, data::make({false,
+    true}), v6)
+{
+	Scene scene(v6);
+	World &world = scene.world;
+	Firewall &fw = *scene.firewall;
+	BOOST_REQUIRE(fw.install(false).has_value());
+	const UniqueFd listener = world.listen_on(world.alpha, v6);
+	const auto hears = [](const UniqueFd &fd, short what, int patience) {
+		pollfd p{fd.get(), what, 0};
+		return poll(&p, 1, patience) == 1 && (p.revents & what) != 0;
+	};
+	Connection c = world.connect(listener.get(), v6);
+	const Flow flow = Flow::from_state(capture(c.server.get()));
+	BOOST_REQUIRE(fw.protect({&flow, 1}).has_value());
+	BOOST_REQUIRE(shutdown(c.server.get(), SHUT_WR) == 0);
+	BOOST_TEST(!hears(c.client, POLLRDHUP, 50));
+	BOOST_REQUIRE(fw.let_fin({&flow, 1}).has_value());
+	BOOST_REQUIRE(fw.let_fin({&flow, 1}).has_value());
+	/* What was held back goes when it is asked for. */
+	const int on = 1;
+	setsockopt(c.server.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	BOOST_TEST(hears(c.client, POLLRDHUP, 100));
+	const linger now{1, 0};
+	setsockopt(c.server.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	c.server.reset();
+	BOOST_TEST(!hears(c.client, POLLHUP | POLLERR, 50));
+	/* Nor after the flow is protected anew and let go again. */
+	BOOST_REQUIRE(fw.protect({&flow, 1}).has_value());
+	BOOST_REQUIRE(fw.unprotect({&flow, 1}).has_value());
+	BOOST_REQUIRE(write(c.client.get(), "x", 1) == 1);
+	BOOST_TEST(hears(c.client, POLLHUP | POLLERR, 1000));
+}
+
 /* As when jeebsd starts anew beside sessions that don't know it yet. */
 BOOST_DATA_TEST_CASE(a_new_run_keeps_what_was_protected, data::make({false,
     true}), v6)

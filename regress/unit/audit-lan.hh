@@ -91,6 +91,22 @@ struct AuditLan {
 		    text.size()};
 		frame(from, 0x0800, build_segment(f));
 	}
+	// To the target of a forward.
+	void forward(Who from, int64_t off, std::string_view text,
+	    uint8_t flags = tcp_ack)
+	{
+		SegmentFields f;
+		f.source = vip;
+		f.destination = other;
+		f.source_port = 40000;
+		f.destination_port = 7000;
+		f.seq = Seq32(base + static_cast<uint32_t>(off));
+		f.ack = Seq32(1);
+		f.flags = flags;
+		f.payload = {reinterpret_cast<const uint8_t *>(text.data()),
+		    text.size()};
+		frame(from, 0x0800, build_segment(f));
+	}
 	void from_client(uint8_t flags, uint32_t seq, uint32_t ack)
 	{
 		SegmentFields f;

@@ -65,6 +65,7 @@ class FakeSshd {
 public:
 	TcpPair tcp;
 	UniqueFd channel;
+	UniqueFd forwards;	// PA's end of the socket for forwards
 
 	// Connects MON's channel.
 	explicit FakeSshd(const std::string &path)
@@ -109,7 +110,7 @@ public:
 		FieldReader r(offer.fields.bytes(), "OFFER");
 		epoch_ = r.num<uint64_t>();
 		key = r.text(JEEBS_MAX_RECOVERY);
-		if (!r.finish() || offer.fds.size() != 3)
+		if (!r.finish() || offer.fds.size() != 4)
 			throw std::runtime_error("bad OFFER");
 		root(id, epoch_);
 		attach(offer);
@@ -137,6 +138,7 @@ public:
 			throw std::runtime_error("bad ring");
 		kick_ = std::move(offer.fds[1]);
 		commit_ = std::move(offer.fds[2]);
+		forwards = std::move(offer.fds[3]);
 	}
 
 	// PA writes a record of stream_len more bytes; returns false when the

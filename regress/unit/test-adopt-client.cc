@@ -85,7 +85,7 @@ struct Fixture {
 		q.failed_at = 1700000000;
 		q.tcp = tcp.get();
 		q.records = records.get();
-		auto j = client->adopt(q, timeout, [this](Result<uint64_t> r) {
+		auto j = client->adopt(q, timeout, [this](Result<AdoptReady> r) {
 			answers.push_back(std::move(r));
 		});
 		BOOST_REQUIRE_MESSAGE(j, j.error().what);
@@ -105,7 +105,7 @@ struct Fixture {
 	std::unique_ptr<AdoptClient::Job> job;
 	HostMessage request;
 	std::vector<std::string> keys;
-	std::vector<Result<uint64_t>> answers;
+	std::vector<Result<AdoptReady>> answers;
 	int lost = 0;
 };
 
@@ -145,11 +145,25 @@ BOOST_AUTO_TEST_CASE(a_session_is_handed_over)
 	BOOST_TEST(r.num<uint64_t>() == 1700000000u);
 	BOOST_TEST(bool(r.finish()));
 	Buffer b;
-	FieldWriter(b).u64(4711);
+	FieldWriter(b).u64(4711).u32(1).u32(5).u64(6).u64(70).u64(80).u64(9)
+	    .u8(1);
 	send(worker.get(), JEEBS_MSG_READY, b);
 	BOOST_REQUIRE(until([&] { return answers.size() == 1; }));
 	BOOST_REQUIRE(answers[0]);
-	BOOST_TEST(*answers[0] == 4711u);
+	BOOST_TEST(answers[0]->out_end == 4711u);
+	BOOST_REQUIRE(answers[0]->forwards.size() == 1u);
+	const AdoptForward &f = answers[0]->forwards[0];
+	BOOST_TEST((f.channel == 5 && f.id == 6 && f.data_off == 70 &&
+	    f.data_end == 80 && f.taken == 9 && f.ended));
+	BOOST_TEST(bool(job->target(5, 75, STDERR_FILENO)));
+	auto t = receive_message(worker.get());
+	BOOST_REQUIRE(t && *t);
+	BOOST_TEST((*t)->type == JEEBS_MSG_TARGET);
+	BOOST_TEST((*t)->fds.size() == 1u);
+	FieldReader target((*t)->fields.bytes(), "TARGET");
+	BOOST_TEST(target.num<uint32_t>() == 5u);
+	BOOST_TEST(target.num<uint64_t>() == 75u);
+	BOOST_TEST(bool(target.finish()));
 	BOOST_TEST(bool(job->go()));
 	auto m = receive_message(worker.get());
 	BOOST_REQUIRE(m && *m);
@@ -188,7 +202,7 @@ BOOST_AUTO_TEST_CASE(the_worker_hangs)
 	BOOST_TEST(answers[0].error().errnum == ETIMEDOUT);
 	// What it says afterwards is nobody's business.
 	Buffer b;
-	FieldWriter(b).u64(1);
+	FieldWriter(b).u64(1).u32(0);
 	send(worker.get(), JEEBS_MSG_READY, b);
 	io.run_for(20ms);
 	BOOST_TEST(answers.size() == 1u);
@@ -198,11 +212,34 @@ BOOST_AUTO_TEST_CASE(nonsense_from_the_worker)
 {
 	adopt();
 	Buffer b;
-	FieldWriter(b).u64(1).u8(0);
+	FieldWriter(b).u64(1).u32(0).u8(0);
 	send(worker.get(), JEEBS_MSG_READY, b);
 	BOOST_REQUIRE(until([&] { return answers.size() == 1; }));
 	BOOST_TEST(answers[0].error().what ==
 	    "answer of sshd-adopt: trailing bytes");
+}
+
+BOOST_AUTO_TEST_CASE(a_forward_whose_data_end_before_they_begin)
+{
+	adopt();
+	Buffer b;
+	FieldWriter(b).u64(1).u32(1).u32(5).u64(6).u64(80).u64(70).u64(9)
+	    .u8(0);
+	send(worker.get(), JEEBS_MSG_READY, b);
+	BOOST_REQUIRE(until([&] { return answers.size() == 1; }));
+	BOOST_TEST(answers[0].error().what ==
+	    "answer of sshd-adopt: impossible offset");
+}
+
+BOOST_AUTO_TEST_CASE(more_forwards_than_there_can_be)
+{
+	adopt();
+	Buffer b;
+	FieldWriter(b).u64(1).u32(JEEBS_MAX_FORWARDS + 1);
+	send(worker.get(), JEEBS_MSG_READY, b);
+	BOOST_REQUIRE(until([&] { return answers.size() == 1; }));
+	BOOST_TEST(answers[0].error().what ==
+	    "answer of sshd-adopt: too many forwards");
 }
 
 BOOST_AUTO_TEST_CASE(a_job_that_is_given_up)
@@ -218,7 +255,7 @@ BOOST_AUTO_TEST_CASE(a_job_that_is_given_up)
 BOOST_AUTO_TEST_CASE(without_sshd_adopt)
 {
 	connect();
-	auto j = client->adopt({}, 1s, [](Result<uint64_t>) {});
+	auto j = client->adopt({}, 1s, [](Result<AdoptReady>) {});
 	BOOST_REQUIRE(!j);
 	BOOST_TEST(j.error().what == "sshd-adopt isn't running");
 }

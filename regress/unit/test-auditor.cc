@@ -170,6 +170,31 @@ BOOST_AUTO_TEST_CASE(a_stale_host_under_its_lease)
 	BOOST_TEST(found() == "owner epoch");
 }
 
+BOOST_AUTO_TEST_CASE(hosts_that_disagree_about_a_forward)
+{
+	protected_session();
+	forward(alpha, -1, "", tcp_syn);
+	forward(alpha, 0, "abcdef");
+	wait_ms(600);
+	take_over();
+	forward(beta, 3, "defgh");
+	BOOST_TEST(found() == "");
+	forward(beta, 4, "eX");
+	BOOST_TEST(found() == "content");
+}
+
+BOOST_AUTO_TEST_CASE(a_stale_host_repeats_what_a_forward_was_sent)
+{
+	protected_session();
+	forward(alpha, -1, "", tcp_syn);
+	forward(alpha, 0, "abcdef");
+	take_over();
+	forward(alpha, 2, "cd");
+	BOOST_TEST(found() == "");
+	forward(alpha, 6, "g");
+	BOOST_TEST(found() == "epoch");
+}
+
 BOOST_AUTO_TEST_CASE(a_stale_host_says_goodbye)
 {
 	protected_session();

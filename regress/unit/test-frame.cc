@@ -192,6 +192,25 @@ BOOST_AUTO_TEST_CASE(commit_bounds)
 	BOOST_TEST(!get_commit(only(wrap).payload).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(frames_of_forwards)
+{
+	Buffer f;
+	BOOST_REQUIRE(put_forward(f, {8, 77, make_tcp()}).has_value());
+	const auto forward = get_forward(only(f).payload);
+	BOOST_REQUIRE(forward.has_value());
+	BOOST_TEST(forward->sid == 8U);
+	BOOST_TEST(forward->id == 77U);
+	strict(f, get_forward);
+	Buffer t;
+	put_taken(t, {77, 1ULL << 40});
+	BOOST_TEST(get_taken(only(t).payload)->id == 77U);
+	BOOST_TEST(get_taken(only(t).payload)->offset == 1ULL << 40);
+	strict(t, get_taken);
+	Buffer far;
+	put_taken(far, {77, 1ULL << 63});
+	BOOST_TEST(!get_taken(only(far).payload).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(small_frames)
 {
 	Buffer t;
@@ -257,7 +276,7 @@ BOOST_AUTO_TEST_CASE(impossible_frames_are_refused_before_their_payload)
 	BOOST_TEST(next_frame(b.bytes(), f).has_value());
 	store_be(b.data(), static_cast<uint32_t>(2 + max_frame_payload));
 	BOOST_TEST(!next_frame(b.bytes(), f).has_value());
-	for (uint8_t type : {0, 16, 255}) {
+	for (uint8_t type : {0, 18, 255}) {
 		const uint8_t bad[5] = {0, 0, 0, 9, type};
 		BOOST_TEST(!next_frame(bad, f).has_value());
 	}

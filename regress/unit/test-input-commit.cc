@@ -84,6 +84,53 @@ BOOST_AUTO_TEST_CASE(a_packet_waits_for_the_standby)
 	BOOST_TEST(g.news() == "up to 3");
 }
 
+// A target that closes with something unread resets right behind its answer.
+BOOST_AUTO_TEST_CASE(a_reset_does_not_overtake)
+{
+	Gate g;
+	const uint8_t rst = tcp_rst | tcp_ack;
+	g.commit.cover(flow());
+	g.commit.open(flow(), 7, rcv_base, 100);
+	g.commit.packet(1, packet(100, 0, 5000, rst));
+	BOOST_TEST(g.news() == "accept 1");
+	g.commit.packet(2, packet(100, 10));
+	g.commit.packet(3, packet(110, 10));
+	g.commit.packet(4, packet(120, 0, 5000, rst));
+	g.commit.packet(5, packet(120, 0, 5000, rst));
+	BOOST_TEST(g.news() == "ship 7 at 100, ship 7 at 110, drop 5");
+	BOOST_TEST(g.commit.committed(2));
+	BOOST_TEST(g.news() == "up to 2, accept 3, accept 4");
+	// That of a flow without a standby waits as its packets do.
+	g.commit.cover(flow(5001));
+	g.commit.packet(6, packet(0, 10, 5001));
+	g.commit.packet(7, packet(10, 0, 5001, rst));
+	BOOST_TEST(g.news() == "");
+	g.commit.open(flow(5001), 8, rcv_base, 0);
+	BOOST_TEST(g.news() == "ship 8 at 0");
+	g.commit.link_down();
+	BOOST_TEST(g.news() == "drop 6, drop 7");
+	g.commit.uncover(flow());
+	g.commit.packet(8, packet(120, 0, 5000, rst));
+	BOOST_TEST(g.news() == "accept 8");
+}
+
+// What was shipped under another name may have been forgotten with it.
+BOOST_AUTO_TEST_CASE(a_new_name_has_a_floor)
+{
+	Gate g;
+	BOOST_TEST(g.commit.floor(flow()) == 0U);
+	g.commit.cover(flow());
+	g.commit.open(flow(), 7, rcv_base, 100);
+	BOOST_TEST(g.commit.floor(flow()) == 0U);
+	g.commit.packet(1, packet(100, 10));
+	g.commit.packet(2, packet(130, 5));
+	g.commit.cover(flow());
+	g.commit.open(flow(), 8, rcv_base, 100);
+	BOOST_TEST(g.commit.floor(flow()) == 135U);
+	g.commit.link_down();
+	BOOST_TEST(g.commit.floor(flow()) == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_commit_of_what_was_never_sent)
 {
 	Gate g;

@@ -104,6 +104,49 @@ BOOST_AUTO_TEST_CASE(what_was_kept_stays)
 	BOOST_TEST((contents(to.get()) == live));
 }
 
+BOOST_AUTO_TEST_CASE(a_body_grows_and_shrinks)
+{
+	StatePtr from(jeebs_state_new()), to(jeebs_state_new());
+	std::string whole;
+	uint32_t seed = 1;
+	auto next = [&seed] { return (seed = seed * 1103515245 + 12345) / 65536; };
+	for (int i = 0; i < 1000; i++) {
+		const size_t drop = next() % (whole.size() + 1);
+		const std::string more(next() % 30, char('a' + i % 26));
+		whole = whole.substr(drop) + more;
+		const bool full = i == 0 || next() % 10 == 0;
+		BufPtr out(sshbuf_new()), b(sshbuf_from(whole.data(),
+		    whole.size()));
+		jeebs_state_begin(from.get(), out.get(), full);
+		SSH_OK(jeebs_state_grow(from.get(), JEEBS_TAG_FORWARD_DATA, 3,
+		    b.get(), drop, more.size()));
+		SSH_OK(jeebs_state_end(from.get()));
+		// Nothing is said of one that stays as it is.
+		if (!full && drop == 0 && more.empty())
+			BOOST_TEST(sshbuf_len(out.get()) == 0U);
+		SSH_OK(jeebs_state_apply(to.get(), out.get(), full));
+		Objects live{ { { JEEBS_TAG_FORWARD_DATA, 3 }, whole } };
+		BOOST_REQUIRE((contents(to.get()) == live));
+	}
+}
+
+BOOST_AUTO_TEST_CASE(growing_what_is_not_there_or_not_so_long)
+{
+	const u_char grow[] = { 3, JEEBS_TAG_FORWARD_DATA, 0, 0, 0, 3,
+	    0, 0, 0, 2, 0, 0, 0, 1, 'x' };
+	const u_char set[] = { 1, JEEBS_TAG_FORWARD_DATA, 0, 0, 0, 3,
+	    0, 0, 0, 1, 'a' };
+	StatePtr to(jeebs_state_new());
+	BufPtr a(sshbuf_from(grow, sizeof(grow)));
+	SSH_IS(jeebs_state_apply(to.get(), a.get(), 0),
+	    SSH_ERR_INVALID_FORMAT);
+	BufPtr b(sshbuf_from(set, sizeof(set)));
+	SSH_OK(jeebs_state_apply(to.get(), b.get(), 0));
+	BufPtr c(sshbuf_from(grow, sizeof(grow)));
+	SSH_IS(jeebs_state_apply(to.get(), c.get(), 0),
+	    SSH_ERR_MESSAGE_INCOMPLETE);
+}
+
 BOOST_AUTO_TEST_CASE(strict)
 {
 	StatePtr from(jeebs_state_new());

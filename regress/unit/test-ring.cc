@@ -184,7 +184,7 @@ BOOST_AUTO_TEST_CASE(what_the_producer_writes_over_our_fields_is_ignored)
 	BOOST_REQUIRE(ok.has_value());
 	BOOST_TEST(same_bytes(got.bytes(), rec.bytes()));
 	BOOST_TEST(p.tail() == rec.size() + 4);
-	r->commit(10);
+	r->commit(10, 1);
 	BOOST_TEST(p.map->committed == 10U);
 }
 
@@ -192,12 +192,17 @@ BOOST_AUTO_TEST_CASE(commits_never_go_back)
 {
 	auto r = Ring::create(4096);
 	Producer p(*r);
-	r->commit(100);
+	r->commit(100, 7);
 	BOOST_TEST(jeebs_ring_committed(p.map) == 100U);
-	r->commit(99);
+	BOOST_TEST(jeebs_ring_committed_seq(p.map) == 7U);
+	r->commit(99, 6);
 	BOOST_TEST(jeebs_ring_committed(p.map) == 100U);
-	r->commit(101);
+	BOOST_TEST(jeebs_ring_committed_seq(p.map) == 7U);
+	r->commit(101, 8);
 	BOOST_TEST(jeebs_ring_committed(p.map) == 101U);
+	// A record without a byte for the client.
+	r->commit(101, 9);
+	BOOST_TEST(jeebs_ring_committed_seq(p.map) == 9U);
 }
 
 BOOST_AUTO_TEST_CASE(one_token_waits_at_most)

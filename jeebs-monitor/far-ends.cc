@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: ISC
+#include "far-ends.hh"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <utility>
+
+#include "commit-log.hh"
+#include "log.hh"
+#include "recovery.hh"
+#include "segment.hh"
+
+namespace jeebs {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+// Targets whose ACK matters have this long to say it; the session waits. A packet
+// may be lost, or wait for this host's neighbour entry.
+constexpr milliseconds answer_wait(1000);
+constexpr milliseconds ask_again(50);
+// So many full segments TCP sends before it hears anything (RFC 6928): an ACK of
+// more would be of bytes that the restored socket hasn't sent.
+constexpr uint32_t first_window = 10;
+// For all that an ended direction may hold, and FIN behind it.
+constexpr int ended_room = 8 << 20;
+
+} // namespace
+
+uint32_t
+FarEnds::ts_val(const StoredForward &s) const
+{
+	const auto age = std::chrono::steady_clock::now() - s.tcp_at;
+	return s.tcp.ts_val + static_cast<uint32_t>(
+	    std::chrono::duration_cast<milliseconds>(age).count()) +
+	    ts_margin_ms;
+}
+
+// What sshd-adopt says was in a record, and so may be the user's word: of his own
+// connections only.
+FarEnds::Of
+FarEnds::find(const StoredSession &session, const AdoptReady &answer, Time now)
+{
+	Of of{session.flow, session.user, {}, now + answer_wait};
+	ForwardStore &store = p_.store.forwards();
+
+	for (const AdoptForward &at : answer.forwards) {
+		auto s = store.find(at.id);
+		const bool twice = std::any_of(of.all.begin(), of.all.end(),
+		    [&at](const FarEnd &e) { return e.at.id == at.id; });
+		if (!s || s->sid != session.sid || twice ||
+		    !store.whole(at.id, at.taken)) {
+			log::info("forward of {} on channel {} is closed: {}",
+			    log::printable(session.user), at.channel,
+			    s ? "its target's bytes aren't all here" :
+			    "it isn't known here");
+			continue;
+		}
+		FarEnd e;
+		e.s = std::move(*s);
+		e.at = at;
+		e.acked = at.data_off;
+		e.ts_val = ts_val(e.s);
+		e.ask = at.data_end - at.data_off > std::min(exact_ack_bytes,
+		    uint64_t{first_window} * e.s.tcp.mss);
+		watch(e);
+		if (e.ask) {
+			p_.tap.ask(e.s.flow);
+			ask(e, now);
+		}
+		of.all.push_back(std::move(e));
+	}
+	return of;
+}
+
+// What comes is believed if TCP would.
+void
+FarEnds::watch(FarEnd &e)
+{
+	p_.tap.add(e.s.flow, e.s.tcp.snd_base, e.s.tcp.rcv_base,
+	    {e.at.data_off, e.at.data_end,
+	    p_.store.forwards().held_to(e.s.id, e.at.taken)});
+	// What was held before may be older than what the target knows now.
+	take_held(e);
+}
+
+void
+FarEnds::ask(FarEnd &e, Time now)
+{
+	e.asked = now;
+	if (auto ok = p_.ack_probe.send(e.s.tcp, e.at.data_off, e.at.taken,
+	    e.ts_val); !ok)
+		log::warning("asking {}: {}", e.s.flow.remote_name(),
+		    ok.error().what);
+}
+
+void
+FarEnds::take_held(FarEnd &e)
+{
+	for (auto &packet : p_.net.take_held(e.s.flow)) {
+		auto seg = Segment::parse(packet);
+		if (seg && p_.tap.client(*seg))
+			e.held.push_back(std::move(packet));
+	}
+}
+
+bool
+FarEnds::settled(Of &of, Time now)
+{
+	bool all = true;
+
+	for (FarEnd &e : of.all) {
+		if (!e.ask)
+			continue;
+		take_held(e);
+		const TapFacts *f = p_.tap.facts(e.s.flow);
+		if (f != nullptr && f->answer)
+			e.acked = *f->answer;
+		else if (now < of.until) {
+			all = false;
+			if (now - e.asked >= ask_again)
+				ask(e, now);
+		} else if (f != nullptr && f->client_seen)
+			e.acked = f->client_ack;
+		else
+			e.silent = true;
+	}
+	return all;
+}
+
+void
+FarEnds::hand_over(Of &of, AdoptClient::Job &job)
+{
+	std::erase_if(of.all, [&](FarEnd &e) {
+		Result<void> ok;
+		// FIN is sent again, and counts as a byte.
+		if (e.at.ended && e.acked == e.at.data_end + 1)
+			e.acked--;
+		// Beyond what the records have it can't have come, nor back.
+		if (e.acked < e.at.data_off || e.acked > e.at.data_end)
+			ok = fail("its target ACKs what was never sent");
+		else if (e.silent)
+			ok = fail("its target doesn't answer");
+		if (ok) {
+			auto fd = p_.restorer.restore({e.s.tcp, e.acked,
+			    e.at.taken, e.ts_val});
+			// The kernel's limits are for users: jeebsd may.
+			if (fd && e.at.ended)
+				(void)::setsockopt(fd->get(), SOL_SOCKET,
+				    SO_SNDBUFFORCE, &ended_room,
+				    sizeof(ended_room));
+			if (fd)
+				ok = job.target(e.at.channel, e.acked,
+				    fd->get());
+			else
+				ok = tl::unexpected(fd.error());
+			if (ok)
+				e.tcp = SharedFd(std::move(*fd), of.user);
+		}
+		if (!ok)
+			p_.tap.remove(e.s.flow);
+		if (!ok)
+			log::warning("forward of {} to {} is closed: {}",
+			    log::printable(of.user), e.s.flow.remote_name(),
+			    ok.error().what);
+		return !ok;
+	});
+}
+
+// What is written in repair mode isn't sent (net/ipv4/tcp.c, tcp_write_xmit).
+void
+FarEnds::release(const Of &of)
+{
+	for (const FarEnd &e : of.all)
+		if (auto ok = p_.restorer.release(e.tcp.get()); !ok)
+			log::error("forward to {}: {}",
+			    e.s.flow.remote_name(), ok.error().what);
+}
+
+void
+FarEnds::go(Of &of)
+{
+	for (FarEnd &e : of.all) {
+		take_held(e);
+		p_.tap.remove(e.s.flow);
+		// It makes one that is silent say where it stands, and this
+		// host's connection tracking know the connection before what
+		// comes from its target.
+		if (auto ok = p_.ack_probe.send(e.s.tcp, e.acked, e.at.taken,
+		    e.ts_val); !ok)
+			log::warning("asking {}: {}", e.s.flow.remote_name(),
+			    ok.error().what);
+		auto packets = p_.store.forwards().inputs(e.s.id);
+		const size_t trusted = packets.size();
+		packets.insert(packets.end(), e.held.begin(), e.held.end());
+		const auto plan = plan_input(e.s.flow, e.s.tcp.rcv_base,
+		    e.at.taken, packets, trusted);
+		std::deque<InputPiece> pieces;
+		for (const auto &p : plan.order)
+			pieces.push_back({p.begin, p.end,
+			    Buffer(packets[p.index])});
+		log::info("forward of {} to {} goes on, {} bytes sent again, "
+		    "{} packets given", log::printable(of.user),
+		    e.s.flow.remote_name(), e.at.data_end - e.acked,
+		    pieces.size());
+		if (!pieces.empty()) {
+			fed_[of.session].push_back(e.s.flow);
+			p_.feeder.add(e.s.flow, std::move(e.tcp), e.at.taken,
+			    seq_of_offset(e.s.tcp.snd_base, e.acked),
+			    InputFeed(std::move(pieces)));
+		}
+		e.tcp.reset();
+	}
+}
+
+// Asked, a target ACKs, and the kernel, which knows no such connection, resets it.
+void
+FarEnds::end_others(const Flow &session, const Of &of)
+{
+	for (const StoredForward &s : p_.store.forwards_of(session)) {
+		const bool goes = std::any_of(of.all.begin(), of.all.end(),
+		    [&s](const FarEnd &e) { return e.s.flow == s.flow; });
+		if (!goes)
+			(void)p_.ack_probe.send(s.tcp, 0, 0, ts_val(s));
+	}
+}
+
+std::vector<Flow>
+FarEnds::flows(const Flow &session) const
+{
+	std::vector<Flow> all;
+	for (const StoredForward &s : p_.store.forwards_of(session))
+		all.push_back(s.flow);
+	return all;
+}
+
+void
+FarEnds::drop(const Of &of)
+{
+	for (const FarEnd &e : of.all)
+		p_.tap.remove(e.s.flow);
+}
+
+void
+FarEnds::forget(const Flow &session)
+{
+	if (auto fed = fed_.extract(session))
+		for (const Flow &flow : fed.mapped())
+			p_.feeder.forget(flow);
+}
+
+} // namespace jeebs

@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: ISC
+#include "forwards.hh"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "fields.hh"
+#include "frame.hh"
+#include "jeebs-tcp.h"
+#include "log.hh"
+#include "tcp-descriptor.hh"
+#include "tcp-info.hh"
+#include "tcp-progress.hh"
+#include "wire.hh"
+
+namespace jeebs {
+
+using boost::asio::posix::stream_descriptor;
+using boost::system::error_code;
+
+namespace {
+
+constexpr int messages_per_turn = 64;
+// For two answers about each of as many forwards as there can be.
+constexpr int answer_room = 1 << 20;
+constexpr uint16_t first_port = 1024;	// below are services'
+// Descriptors of one user that close(2) may be behind with.
+constexpr size_t max_closing = 64;
+
+uint64_t
+socket_cookie(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+	if (::getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == -1)
+		return 0;
+	return cookie;
+}
+
+// Its target's RST, or its user's: no packet will end it any more.
+bool
+is_gone(int fd)
+{
+	tcp_info info{};
+	socklen_t len = sizeof(info);
+	return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1 ||
+	    info.tcpi_state == TCP_CLOSE;
+}
+
+// A FIN that was held back goes now, not when it is sent again.
+void
+push(int fd)
+{
+	const int on = 1;
+	(void)::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+} // namespace
+
+Forwards::Forwards(Parts p, std::string user)
+    : p_(std::move(p)), user_(std::move(user)), socket_(p_.io)
+{
+}
+
+Result<UniqueFd>
+Forwards::socket()
+{
+	int pair[2];
+	error_code ec;
+
+	socket_.close(ec);
+	if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)
+	    == -1)
+		return fail_errno("forward socket");
+	UniqueFd mine(pair[0]), theirs(pair[1]);
+	(void)::setsockopt(mine.get(), SOL_SOCKET, SO_SNDBUFFORCE,
+	    &answer_room, sizeof(answer_room));
+	socket_.assign(mine.release());
+	sockets_++;
+	return theirs;
+}
+
+void
+Forwards::start(uint64_t sid)
+{
+	sid_ = sid;
+	if (socket_.is_open())
+		wait();
+}
+
+void
+Forwards::settled()
+{
+	std::vector<uint64_t> old;
+	for (const auto &[id, f] : all_)
+		if (f.sid != sid_)
+			old.push_back(id);
+	for (uint64_t id : old)
+		release(id);
+}
+
+void
+Forwards::link_down()
+{
+	error_code ec;
+	socket_.close(ec);
+}
+
+void
+Forwards::abandon()
+{
+	link_down();
+	for (const auto &[id, f] : all_) {
+		p_.table.by_id.erase(id);
+		if (auto o = p_.table.owners.find(f.flow);
+		    o != p_.table.owners.end() && o->second == id)
+			p_.table.owners.erase(o);
+	}
+	all_.clear();
+}
+
+void
+Forwards::wait()
+{
+	socket_.async_wait(stream_descriptor::wait_read,
+	    [self = shared_from_this(), n = sockets_](error_code ec) {
+		if (!ec && self->socket_.is_open() && self->sockets_ == n)
+			self->readable();
+	});
+}
+
+void
+Forwards::readable()
+{
+	for (int i = 0; i < messages_per_turn && socket_.is_open(); i++) {
+		UserMessage m;
+		auto came = receive_user_message(socket_.native_handle(),
+		    user_, m);
+		if (came && !*came)
+			break;
+		auto ok = came ? message(m.type, m.fields.bytes(), m.fds) :
+		    Result<void>(tl::unexpected(came.error()));
+		if (ok && SharedFd::closing(user_) > max_closing)
+			ok = fail("too many of its descriptors don't close");
+		if (!ok) {
+			// The user's own affair: no forward is kept from here on.
+			if (ok.error().errnum != EPIPE)
+				log::warning("forwards of {}: {}",
+				    log::printable(user_), ok.error().what);
+			return hang_up();
+		}
+	}
+	if (socket_.is_open())
+		wait();
+}
+
+// PA keeps none from here on, and can say nothing of them.
+void
+Forwards::hang_up()
+{
+	link_down();
+	for (auto &[id, f] : all_)
+		if (f.sid == sid_ && !f.closing)
+			close(f, "sshd hung up");
+}
+
+Result<void>
+Forwards::message(uint8_t type, Bytes fields, std::vector<SharedFd> &fds)
+{
+	FieldReader r(fields, "message about a forward");
+	const auto channel = r.num<uint32_t>();
+	const bool opens = type == JEEBS_MSG_FORWARD ||
+	    type == JEEBS_MSG_FORWARD_ENDED;
+	const uint64_t n = opens || type == JEEBS_MSG_FORWARD_TAKEN ?
+	    r.num<uint64_t>() : 0;
+	if (auto ok = r.finish(); !ok)
+		return ok;
+	if (fds.size() != (opens ? 1 : 0))
+		return fail("a forward without its descriptor, or more");
+	if (opens)
+		return open(channel, n, type == JEEBS_MSG_FORWARD_ENDED,
+		    std::move(fds[0]));
+	Forward *f = of_channel(channel);
+	if (type == JEEBS_MSG_FORWARD_OVER) {
+		if (f != nullptr)
+			close(*f, "over");
+		return {};
+	}
+	if (type == JEEBS_MSG_FORWARD_END) {
+		if (f != nullptr) {
+			p_.may_fin(f->flow);
+			push(f->fd.get());
+		}
+		return {};
+	}
+	if (type != JEEBS_MSG_FORWARD_TAKEN)
+		return fail(fmt::format("unexpected message of type {}",
+		    type));
+	if (n > INT64_MAX)
+		return fail("impossible offset");
+	if (f != nullptr && p_.sink.is_up()) {
+		if (auto now = tcp_progress(f->fd.get()))
+			p_.gate->had(f->flow, now->received);
+		Buffer b = p_.sink.buffer();
+		put_taken(b, {f->id, n});
+		(void)p_.sink.send(std::move(b));
+	}
+	return {};
+}
+
+Forwards::Forward *
+Forwards::of_channel(uint32_t channel)
+{
+	for (auto &[id, f] : all_)
+		if (f.channel == channel && f.sid == sid_ && !f.closing)
+			return &f;
+	return nullptr;
+}
+
+Result<void>
+Forwards::open(uint32_t channel, uint64_t written, bool ended, SharedFd fd)
+{
+	Forward f;
+	jeebs_offsets at{};
+
+	if (of_channel(channel) != nullptr)
+		return fail(fmt::format("a second target of channel {}",
+		    channel));
+	auto refuse = [&](const char *why) -> Result<void> {
+		log::debug("forward of {}: not kept: {}",
+		    log::printable(user_), why);
+		answer(channel, 0);
+		return {};
+	};
+	if (auto ok = check_tcp_socket(fd.get()); !ok)
+		return refuse(ok.error().what.c_str());
+	// What a target sent would be lost.
+	if (p_.gate == nullptr)
+		return refuse("input-commit is \"tap\"");
+	if (!p_.sink.is_up())
+		return refuse("the standby is gone");
+	// Nobody's but one of these is put into repair mode.
+	if (jeebs_tcp_addrs(fd.get(), &f.tcp) != 0)
+		return refuse("not connected");
+	f.flow = Flow::from_state(f.tcp);
+	if (f.flow.local_port < first_port || !p_.wanted(f.flow))
+		return refuse("not by the interface of a protected address");
+	if (jeebs_tcp_read(fd.get(), &f.tcp, &at) != 0 ||
+	    Flow::from_state(f.tcp) != f.flow)
+		return refuse("not an established connection");
+	// How many bytes the kernel says were written differs by the SYN.
+	const uint64_t more = at.out - static_cast<uint64_t>(at.fin) - written;
+	if (more > 1 || (at.fin != 0) != ended)
+		return refuse("its own count of what was written is wrong");
+	f.tcp.snd_base += static_cast<uint32_t>(more);
+	f.cookie = socket_cookie(fd.get());
+	auto owner = p_.table.owners.find(f.flow);
+	if (owner != p_.table.owners.end()) {
+		// Of the incarnation before, or nobody's but its own.
+		uint64_t before = 0;
+		for (const auto &[id, o] : all_)
+			if (o.flow == f.flow && o.cookie == f.cookie &&
+			    o.sid != sid_)
+				before = id;
+		if (before == 0)
+			return refuse("kept already");
+		f.place = std::move(all_.at(before).place);
+		p_.table.by_id.erase(before);
+		all_.erase(before);
+	} else if (all_.size() >= JEEBS_MAX_FORWARDS) {
+		return refuse("the session has too many");
+	} else {
+		f.place = p_.shares.take(user_);
+		if (!f.place)
+			return refuse("this user has his share of them");
+	}
+	f.id = p_.new_id();
+	f.sid = sid_;
+	f.channel = channel;
+	f.fd = std::move(fd);
+	keep(f);
+	return {};
+}
+
+void
+Forwards::keep(Forward &fresh)
+{
+	Forward &f = all_.emplace(fresh.id, std::move(fresh)).first->second;
+	p_.table.owners[f.flow] = f.id;
+	p_.table.by_id[f.id] = weak_from_this();
+	p_.may_end(f.flow, false);
+	uint64_t had = 0;
+	if (auto now = tcp_progress(f.fd.get()))
+		had = now->received;
+	Buffer b = p_.sink.buffer();
+	if (auto ok = put_forward(b, {f.sid, f.id, f.tcp}); !ok) {
+		log::error("forward to {}: {}", f.flow.remote_name(),
+		    ok.error().what);
+		answer(f.channel, 0);
+		release(f.id);
+		return;
+	}
+	std::weak_ptr<Forwards> weak = weak_from_this();
+	const uint64_t id = f.id;
+	p_.gate->cover(f.flow, [weak, id](Result<void> done) {
+		if (auto self = weak.lock())
+			self->covered(id, done);
+	});
+	(void)p_.sink.send(std::move(b));
+	p_.gate->open(f.flow, f.id, f.tcp.rcv_base, had);
+}
+
+// What TCP gets from here on the standby has: the connection is protected.
+void
+Forwards::covered(uint64_t id, const Result<void> &done)
+{
+	auto it = all_.find(id);
+	if (it == all_.end() || it->second.closing || !p_.sink.is_up())
+		return;
+	if (!done) {
+		log::error("forward to {}: {}", it->second.flow.remote_name(),
+		    done.error().what);
+		lose(it->second);
+		return close(it->second, "no input commit");
+	}
+	cover(id, it->second);
+	if (!it->second.covered_from) {
+		lose(it->second);
+		return close(it->second, "over");
+	}
+	if (it->second.sid == sid_) {
+		it->second.answered = true;
+		answer(it->second.channel, id);
+	}
+}
+
+// A lower bound than the last one counts, as with sessions.
+void
+Forwards::cover(uint64_t id, Forward &f)
+{
+	auto at_most = received_at_most(f.fd.get());
+	if (!at_most)
+		return;
+	const uint64_t from = std::max({*at_most, p_.fed(f.flow),
+	    p_.gate->floor(f.flow)});
+	if (f.covered_from && from >= *f.covered_from)
+		return;
+	f.covered_from = from;
+	Buffer b = p_.sink.buffer();
+	put_cover(b, {id, from});
+	(void)p_.sink.send(std::move(b));
+}
+
+// PA hears that it isn't kept.
+void
+Forwards::lose(Forward &f)
+{
+	if (f.sid != sid_)
+		return;
+	if (f.answered)
+		say(JEEBS_MSG_FORWARD_LOST, f.channel, f.id);
+	else
+		answer(f.channel, 0);
+}
+
+void
+Forwards::say(uint8_t type, uint32_t channel, uint64_t id)
+{
+	Buffer b;
+	if (!socket_.is_open())
+		return;
+	FieldWriter(b).u32(channel).u64(id);
+	// Who doesn't read them gets no more.
+	if (auto ok = send_message(socket_.native_handle(), type, b.bytes());
+	    !ok) {
+		if (ok.error().errnum != EPIPE)
+			log::warning("forwards of {}: {}",
+			    log::printable(user_), ok.error().what);
+		link_down();
+	}
+}
+
+void
+Forwards::answer(uint32_t channel, uint64_t id)
+{
+	say(JEEBS_MSG_FORWARD_ID, channel, id);
+}
+
+// The standby must have forgotten it before the target hears of its end.
+void
+Forwards::close(Forward &f, const char *why)
+{
+	f.closing = true;
+	Buffer b = p_.sink.buffer();
+	put_close(b, f.id, why);
+	(void)p_.sink.send(std::move(b));
+}
+
+void
+Forwards::release(uint64_t id)
+{
+	auto it = all_.find(id);
+	if (it == all_.end())
+		return;
+	Forward f = std::move(it->second);
+	all_.erase(it);
+	p_.table.by_id.erase(id);
+	let_go(id, f.flow);
+	push(f.fd.get());
+}
+
+// What comes and goes on its ports is nobody's business any more.
+void
+Forwards::let_go(uint64_t id, const Flow &flow)
+{
+	auto owner = p_.table.owners.find(flow);
+	if (owner == p_.table.owners.end() || owner->second != id)
+		return;
+	p_.table.owners.erase(owner);
+	if (p_.gate != nullptr)
+		p_.gate->uncover(flow);
+	p_.may_end(flow, true);
+}
+
+void
+Forwards::closed(uint64_t id)
+{
+	release(id);
+}
+
+void
+Forwards::dropped(uint64_t id)
+{
+	auto it = all_.find(id);
+	if (it != all_.end() && !it->second.closing && it->second.sid == sid_) {
+		log::warning("forward to {} isn't kept any more",
+		    it->second.flow.remote_name());
+		lose(it->second);
+	}
+	release(id);
+}
+
+void
+Forwards::release_all()
+{
+	link_down();
+	while (!all_.empty())
+		release(all_.begin()->first);
+}
+
+void
+Forwards::retire()
+{
+	link_down();
+	for (auto &[id, f] : all_) {
+		if (auto ok = silence_tcp(f.fd.get()); !ok)
+			log::error("forward to {}: can't silence it: {}",
+			    f.flow.remote_name(), ok.error().what);
+		p_.gate->refuse(f.flow);
+	}
+}
+
+void
+Forwards::refresh(Buffer &b)
+{
+	for (auto &[id, f] : all_) {
+		if (f.closing || f.sid != sid_)
+			continue;
+		// Its ports are free, for another user's. What it had been sent
+		// the standby keeps until PA has done with it.
+		if (is_gone(f.fd.get())) {
+			let_go(id, f.flow);
+			continue;
+		}
+		if (refresh_tcp_state(f.fd.get(), f.tcp))
+			(void)put_tcp(b, id, f.tcp);
+		if (f.covered_from)
+			cover(id, f);
+	}
+}
+
+} // namespace jeebs

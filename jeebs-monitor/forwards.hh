@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: ISC
+// The primary's part of one session's forwards: takes the connections to targets
+// from PA, over a socket that is this session's alone, and has the standby hold
+// them. PA is the user's: what it says is true of its own connections only, and
+// what a connection is the descriptor tells.
+// Owner: one export session, by shared_ptr since waits outlive it; event loop's
+// thread only.
+//
+//   FORWARD -> kept --OVER, drop--> closing --CLOSED, end of the session--> gone
+//
+// A copy of the descriptor stays here until the standby has forgotten it: neither
+// FIN nor RST is out before, but for the FIN of a client that has ended its
+// direction (FORWARD_END), once the standby holds that.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include "buffer.hh"
+#include "flow.hh"
+#include "input-gate.hh"
+#include "link.hh"
+#include "msg.hh"
+#include "result.hh"
+#include "shared-fd.hh"
+#include "shares.hh"
+
+namespace jeebs {
+
+class Forwards;
+
+// Of all sessions.
+struct ForwardTable {
+	std::unordered_map<Flow, uint64_t> owners;	// ids
+	std::unordered_map<uint64_t, std::weak_ptr<Forwards>> by_id;
+};
+
+class Forwards : public std::enable_shared_from_this<Forwards> {
+public:
+	struct Parts {
+		boost::asio::io_context &io;
+		FrameSink &sink;
+		InputGate *gate;	// null: no forward is kept
+		ForwardTable &table;
+		Shares &shares;
+		// May it be this connection: a VIP's, and no client's?
+		std::function<bool(const Flow &)> wanted;
+		// The firewall lets its FIN and RST out, or not.
+		std::function<void(const Flow &, bool)> may_end;
+		// Its FIN.
+		std::function<void(const Flow &)> may_fin;
+		// Bytes that its socket will have got when all that it is given
+		// has come, if it was restored.
+		std::function<uint64_t(const Flow &)> fed;
+		std::function<uint64_t()> new_id;
+	};
+
+	Forwards(Parts, std::string user);
+
+	// A new socket, PA's end of it; who had the one before is not heard any
+	// more.
+	[[nodiscard]] Result<UniqueFd> socket();
+	// The standby was told of the session's incarnation with this sid.
+	void start(uint64_t sid);
+	// The standby holds nothing any more of the incarnation before.
+	void settled();
+	void link_down();
+	// Whoever made this is gone.
+	void abandon();
+
+	// CLOSED or DROP of one of these.
+	void closed(uint64_t id);
+	void dropped(uint64_t id);
+	// The standby holds none of them: they are PA's alone.
+	void release_all();
+	// Another host owns them: not a packet more.
+	void retire();
+	// TCP frames.
+	void refresh(Buffer &);
+	size_t size() const { return all_.size(); }
+
+private:
+	struct Forward {
+		uint64_t id = 0;
+		uint64_t sid = 0;
+		uint32_t channel = 0;
+		uint64_t cookie = 0;	// of the socket: SO_COOKIE
+		Flow flow;
+		jeebs_tcp_state tcp{};
+		SharedFd fd;
+		Shares::Place place;
+		bool answered = false;
+		bool closing = false;
+		// The last COVER said that the target may have sent up to here.
+		std::optional<uint64_t> covered_from;
+	};
+
+	void wait();
+	void readable();
+	[[nodiscard]] Result<void> message(uint8_t type, Bytes fields,
+	    std::vector<SharedFd> &fds);
+	[[nodiscard]] Result<void> open(uint32_t channel, uint64_t written,
+	    bool ended, SharedFd);
+	void keep(Forward &);
+	void covered(uint64_t id, const Result<void> &);
+	void say(uint8_t type, uint32_t channel, uint64_t id);
+	void answer(uint32_t channel, uint64_t id);
+	void lose(Forward &);
+	void cover(uint64_t id, Forward &);
+	void hang_up();
+	void close(Forward &, const char *why);
+	void release(uint64_t id);
+	void let_go(uint64_t id, const Flow &);
+	Forward *of_channel(uint32_t channel);
+
+	Parts p_;
+	std::string user_;
+	boost::asio::posix::stream_descriptor socket_;
+	uint64_t sid_ = 0;
+	uint64_t sockets_ = 0;	// so many there were
+	std::unordered_map<uint64_t, Forward> all_;	// by id
+};
+
+} // namespace jeebs
