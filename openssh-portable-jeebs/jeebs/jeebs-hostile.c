@@ -121,7 +121,8 @@ jeebs_testing_attack(struct ssh *ssh, int mon_fd, int kick, int commit,
 {
 	static const struct hostile_attack *const all[] = {
 		hostile_record_attacks, hostile_ring_attacks,
-		hostile_flood_attacks, hostile_mon_attacks
+		hostile_flood_attacks, hostile_mon_attacks,
+		hostile_forward_attacks
 	};
 	const struct hostile_attack *a;
 	struct hostile h;

@@ -38,6 +38,7 @@ extern const struct hostile_attack hostile_record_attacks[];
 extern const struct hostile_attack hostile_ring_attacks[];
 extern const struct hostile_attack hostile_flood_attacks[];
 extern const struct hostile_attack hostile_mon_attacks[];
+extern const struct hostile_attack hostile_forward_attacks[];
 
 /* Appends to the ring, waiting for room as long as the switch is on. */
 void	hostile_write(struct hostile *, const void *, size_t);

@@ -20,7 +20,7 @@ JEEBS_TESTING_OBJS=	jeebs/jeebs-testing.o jeebs/jeebs-testing-kex.o \
 	jeebs/jeebs-testing-cut.o
 JEEBS_HOSTILE_OBJS=	jeebs/jeebs-hostile.o jeebs/jeebs-hostile-records.o \
 	jeebs/jeebs-hostile-ring.o jeebs/jeebs-hostile-flood.o \
-	jeebs/jeebs-hostile-mon.o
+	jeebs/jeebs-hostile-mon.o jeebs/jeebs-hostile-forward.o
 
 SSHD_ADOPT_OBJS=	$(SSHD_SESSION_OBJS:sshd-session.o=sshd-adopt.o) \
 	$(JEEBS_ADOPT_OBJS)
