@@ -16,7 +16,6 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
@@ -186,22 +185,35 @@ descriptors(struct hostile *h)
 	_exit(0);
 }
 
-static _Atomic int race_fd = -1;
+static pthread_mutex_t race_lock = PTHREAD_MUTEX_INITIALIZER;
+static int race_fd = -1, race_over;
 
 static void *
 race(void *arg)
 {
 	const struct sockaddr none = { .sa_family = AF_UNSPEC };
-	int fd;
+	int over = 0;
 
-	for (;;) {
-		if ((fd = atomic_load(&race_fd)) == -2)
-			return NULL;
-		if (fd == -1)
-			continue;
-		(void)connect(fd, &none, sizeof(none));
-		(void)listen(fd, 1);
+	while (!over) {
+		pthread_mutex_lock(&race_lock);
+		if (race_fd != -1) {
+			(void)connect(race_fd, &none, sizeof(none));
+			(void)listen(race_fd, 1);
+		}
+		over = race_over;
+		pthread_mutex_unlock(&race_lock);
 	}
+	return NULL;
+}
+
+/* From when this returns on the other thread uses this one and no other. */
+static void
+race_for(int fd, int over)
+{
+	pthread_mutex_lock(&race_lock);
+	race_fd = fd;
+	race_over = over;
+	pthread_mutex_unlock(&race_lock);
 }
 
 /* The socket is made to listen while jeebsd has it in repair mode. */
@@ -225,10 +237,9 @@ repair(struct hostile *h)
 		fatal_f("%s", strerror(errno));
 	for (i = 0; i < RACES && jeebs_forward_fd() != -1; i++) {
 		fd = target(h);
-		atomic_store(&race_fd, fd);
+		race_for(fd, 0);
 		kept += offer(i, 0, fd) - 1 < UINT64_MAX - 1;
-		atomic_store(&race_fd, -1);
-		usleep(1000);
+		race_for(-1, 0);
 		mode = 0;
 		len = sizeof(mode);
 		if (getsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &mode, &len) == 0 &&
@@ -241,7 +252,7 @@ repair(struct hostile *h)
 		(void)tell(JEEBS_MSG_FORWARD_OVER, i, NULL, NULL, 0);
 		close(fd);
 	}
-	atomic_store(&race_fd, -2);
+	race_for(-1, 1);
 	pthread_join(thread, NULL);
 	hostile_say(h, "%u races, %u kept, %u in repair mode, %u ports stolen",
 	    i, kept, left, stolen);
