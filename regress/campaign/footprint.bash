@@ -2,12 +2,17 @@
 # What a host has besides its files, for before and after.
 
 # footprint HOST: rules, addresses, routes, programs, jeebsd's descriptors and
-# records; without what differs from host to host and from time to time.
+# records; without what differs from host to host and from time to time. A host
+# that was a standby once has a queue for that, which is to be empty.
 footprint() {
 	lab exec "$1" -- bash -c '
 		pid=$(</run/jeebsd.pid)
 		echo "# nft"
-		nft -s list ruleset
+		nft -s list ruleset | awk "
+			/^table/ { text = \"\"; hold = /jeebs_hold/; held = 0 }
+			{ text = text \$0 \"\n\" }
+			/elements/ { held = 1 }
+			/^}/ { if (!hold || held) printf \"%s\", text }"
 		echo "# iptables"
 		iptables-save | grep -v "^#"
 		ip6tables-save | grep -v "^#"
@@ -16,16 +21,21 @@ footprint() {
 		ip rule
 		ip -6 rule
 		echo "# programs"
-		ps -eo comm= | grep -vxE "ps|bash|sort" | sort | uniq -c
+		ps -eo comm= | grep -vxE "ps|bash|sort|grep"
 		echo "# descriptors"
 		for f in /proc/$pid/fd/*; do readlink "$f"; done |
-			grep -v ^socket: | sed "s/[0-9][0-9]*//g" | sort | uniq -c
+			grep -v ^socket: | sed "s/[0-9][0-9]*//g"
 		echo "# records"
 		find /var/lib/jeebs -type f | sort
 	' 2>&1 | sed -E 's/(alpha|beta)/HOST/g
 		s/ (timeout|expires) [0-9a-z]+//g; s/\[[0-9]+:[0-9]+\]//
 		s/10\.7[78]\.0\.[0-9]+/ADDRESS/g; s/fd77::[0-9a-f]+/ADDRESS/g
 		s/([0-9a-f]{2}:){5}[0-9a-f]{2}/MAC/g; s/fe80::[0-9a-f:]+/LOCAL/g; s/@if[0-9]+//'
+}
+
+# more_than BASE HOST: what HOST has beyond that.
+more_than() {
+	comm -13 <(sort <<<"$1") <(footprint "$2" | sort)
 }
 
 # sockets HOST...: jeebsd's, of all of them: which of two hosts connected to the
