@@ -183,6 +183,7 @@ Auditor::session_event(size_t log, const Event &e)
 	case EventKind::over:
 		c->ended = fmt::format("{} says that it is over", name(log));
 		c->gated = false;
+		c->covered_from.reset();
 		break;
 	case EventKind::reset:
 		c->ended = fmt::format("{} reset it: {}", name(log), e.text);

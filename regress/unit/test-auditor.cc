@@ -450,6 +450,17 @@ BOOST_AUTO_TEST_CASE(what_a_standby_lost_isnt_held)
 	BOOST_TEST(lan.found() == "input");
 }
 
+// The client's FIN may come after.
+BOOST_AUTO_TEST_CASE(what_is_over_needs_no_standby)
+{
+	AuditLan lan;
+	lan.protected_session();
+	lan.line(alpha, "cover sid=ab from=0");
+	lan.line(alpha, "over " + lan.flow() + " why=closed");
+	acknowledges(lan, 50);
+	BOOST_TEST(lan.found() == "");
+}
+
 BOOST_AUTO_TEST_CASE(who_goes_on_alone_acknowledges_what_it_likes)
 {
 	AuditLan lan;
