@@ -31,6 +31,7 @@
 
 #include <linux/sockios.h>
 
+#include "channels.h"
 #include "log.h"
 #include "misc.h"
 #include "packet.h"
@@ -61,6 +62,8 @@
 /* Room for what one turn seals beyond it. */
 #define FULL_BYTES		(JEEBS_MAX_STREAM / 4 * 3)
 #define CLOSING_MS		2000
+/* Each gives a channel no more than a packet. */
+#define REKEY_TURNS		4
 
 enum phase { OFF, WAITING, PROTECTED };
 
@@ -499,6 +502,21 @@ full(struct ssh *ssh)
 	    (struct sshbuf *)ssh_packet_get_output(ssh)) > FULL_BYTES;
 }
 
+/*
+ * What a client sends waits for the standby and comes in larger pieces: one that
+ * rekeys often has the next KEXINIT in the piece that ends an exchange, each time.
+ * Nothing of channels would ever go to it.
+ */
+static void
+rekeying(struct ssh *ssh)
+{
+	u_int i;
+
+	for (i = 0; i < REKEY_TURNS &&
+	    ssh_packet_not_very_much_data_to_write(ssh); i++)
+		channel_output_poll(ssh);
+}
+
 static void
 newkeys(struct ssh *ssh)
 {
@@ -692,6 +710,7 @@ const struct jeebs_hooks jeebs_session_hooks = {
 	.did_write = did_write,
 	.bound = bound,
 	.full = full,
+	.rekeying = rekeying,
 	.newkeys = newkeys,
 	.closing = closing,
 	.npoll = npoll,

@@ -23,6 +23,7 @@ struct jeebs_hooks {
 	void	(*did_write)(struct ssh *, const u_char *, size_t);
 	size_t	(*bound)(size_t);
 	int	(*full)(struct ssh *);
+	void	(*rekeying)(struct ssh *);
 	void	(*newkeys)(struct ssh *);
 	void	(*closing)(struct ssh *);
 	/* server loop */
@@ -82,6 +83,14 @@ static inline int
 jeebs_full(struct ssh *ssh)
 {
 	return jeebs_hooks != NULL ? jeebs_hooks->full(ssh) : 0;
+}
+
+/* The peer has begun a key exchange that we have not. */
+static inline void
+jeebs_rekeying(struct ssh *ssh)
+{
+	if (jeebs_hooks != NULL)
+		jeebs_hooks->rekeying(ssh);
 }
 
 static inline void
