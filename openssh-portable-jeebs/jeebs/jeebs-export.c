@@ -31,6 +31,7 @@
 
 #include <linux/sockios.h>
 
+#include "openbsd-compat/sys-queue.h"
 #include "channels.h"
 #include "log.h"
 #include "misc.h"
