@@ -12,6 +12,7 @@
 #include "jeebs-wire.h"
 #include "log.hh"
 #include "msg.hh"
+#include "shared-fd.hh"
 
 namespace jeebs {
 
@@ -25,9 +26,11 @@ constexpr auto retry_after = std::chrono::milliseconds(500);
 class JobImpl : public AdoptClient::Job,
     public std::enable_shared_from_this<JobImpl> {
 public:
-	JobImpl(asio::io_context &io, UniqueFd fd, AdoptClient::Answer answer)
-	    : socket_(io, fd.release()), timer_(io),
+	JobImpl(asio::io_context &io, UniqueFd fd, std::string user,
+	    AdoptClient::Answer answer)
+	    : socket_(io, fd.release()), timer_(io), user_(std::move(user)),
 	      answer_(std::move(answer)) {}
+	~JobImpl() override { close(); }
 
 	void start(std::chrono::milliseconds timeout)
 	{
@@ -62,8 +65,11 @@ public:
 	{
 		answer_ = nullptr;
 		timer_.cancel();
-		error_code ignored;
-		socket_.close(ignored);
+		if (!socket_.is_open())
+			return;
+		// With what a worker, which is the user's by now, has sent.
+		(void)::shutdown(socket_.native_handle(), SHUT_RDWR);
+		SharedFd(UniqueFd(socket_.release()), user_).reset();
 	}
 
 private:
@@ -79,14 +85,16 @@ private:
 
 	void readable()
 	{
-		auto m = receive_message(socket_.native_handle());
-		if (!m)
-			return finish(fail(m.error().errnum == EPIPE ?
+		UserMessage m;
+		auto came = receive_user_message(socket_.native_handle(),
+		    user_, m);
+		if (!came)
+			return finish(fail(came.error().errnum == EPIPE ?
 			    "its sshd-adopt worker ended, see sshd's log" :
-			    m.error().what));
-		if (!*m)
+			    came.error().what));
+		if (!*came)
 			return wait();
-		finish(parse(**m));
+		finish(parse(m));
 	}
 
 	static Result<AdoptReady> ready(FieldReader &r)
@@ -115,7 +123,7 @@ private:
 		return r.finish(std::move(a));
 	}
 
-	static Result<AdoptReady> parse(const HostMessage &m)
+	static Result<AdoptReady> parse(const UserMessage &m)
 	{
 		FieldReader r(m.fields.bytes(), "answer of sshd-adopt");
 		if (!m.fds.empty())
@@ -141,6 +149,7 @@ private:
 
 	asio::posix::stream_descriptor socket_;
 	asio::steady_timer timer_;
+	std::string user_;
 	AdoptClient::Answer answer_;
 };
 
@@ -347,7 +356,7 @@ AdoptClient::adopt(const AdoptRequest &q, std::chrono::milliseconds timeout,
 	    JEEBS_MSG_ADOPT, b.bytes(), fds); !ok)
 		return tl::unexpected(ok.error());
 	auto job = std::make_shared<JobImpl>(impl_->io, std::move(mine),
-	    std::move(answer));
+	    q.user, std::move(answer));
 	job->start(timeout);
 	return std::make_unique<JobHandle>(std::move(job));
 }

@@ -23,6 +23,7 @@ struct AdoptRequest {
 	uint64_t acked = 0;	// offset A
 	uint64_t in_off = 0;	// the socket's next byte to receive
 	std::string from, to;	// host that died, this host
+	std::string user;	// the session's
 	uint64_t failed_at = 0;	// unix seconds
 	int tcp = -1;		// in repair mode
 	int records = -1;	// memfd

@@ -282,6 +282,7 @@ Adoptions::hand_over(const RunPtr &r)
 	q.in_off = r->plan.in_off;
 	q.from = report_->from;
 	q.to = p_.config.host;
+	q.user = r->s.user;
 	q.failed_at = static_cast<uint64_t>(
 	    std::chrono::duration_cast<std::chrono::seconds>(
 	    std::chrono::system_clock::now().time_since_epoch() -

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: ISC
 #include "forward-store.hh"
 
+#include <fmt/format.h>
+
 #include "segment.hh"
 
 namespace jeebs {
@@ -27,6 +29,9 @@ ForwardStore::open(const ForwardFrame &f, const std::string &user,
 	// Or it is another connection between the same ports.
 	if (!e.stream || e.stream->broken ||
 	    e.stream->rcv_base != f.tcp.rcv_base) {
+		// And that the 4-tuple is its proves the old one dead.
+		if (e.stream)
+			e.stream->broken = true;
 		e.stream = std::make_shared<Stream>();
 		e.stream->rcv_base = f.tcp.rcv_base;
 		e.stream->user = user;
@@ -102,7 +107,9 @@ ForwardStore::input(const InputFrame &i)
 	account(s, before);
 	if (s.held.bytes() > limits_.forward_bytes ||
 	    s.held.count() > limits_.forward_packets)
-		return reject("what the target sent takes too much memory");
+		return reject(fmt::format("what the target sent takes too much "
+		    "memory: {} packets, {} bytes", s.held.count(),
+		    s.held.bytes()).c_str());
 	if (bytes_ > limits_.total_bytes &&
 	    user_bytes_[s.user] > limits_.total_bytes / user_bytes_.size())
 		return reject("what targets sent takes too much memory");

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <utility>
 
+#include <boost/asio/post.hpp>
+
 #include "fields.hh"
 #include "frame.hh"
 #include "jeebs-tcp.h"
@@ -29,6 +31,9 @@ constexpr int messages_per_turn = 64;
 // For two answers about each of as many forwards as there can be.
 constexpr int answer_room = 1 << 20;
 constexpr uint16_t first_port = 1024;	// below are services'
+// What a target sends and nobody reads is at the standby, too, which has a limit
+// for it; the kernel's own may be larger (tcp_rmem).
+constexpr int receive_buffer = 4 << 20;
 // Descriptors of one user that close(2) may be behind with.
 constexpr size_t max_closing = 64;
 
@@ -44,12 +49,14 @@ socket_cookie(int fd)
 
 // Its target's RST, or its user's: no packet will end it any more.
 bool
-is_gone(int fd)
+is_gone(int fd, const Flow &flow)
 {
+	jeebs_tcp_state now{};
 	tcp_info info{};
 	socklen_t len = sizeof(info);
 	return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1 ||
-	    info.tcpi_state == TCP_CLOSE;
+	    info.tcpi_state == TCP_CLOSE || info.tcpi_state == TCP_LISTEN ||
+	    jeebs_tcp_addrs(fd, &now) != 0 || Flow::from_state(now) != flow;
 }
 
 // A FIN that was held back goes now, not when it is sent again.
@@ -71,9 +78,8 @@ Result<UniqueFd>
 Forwards::socket()
 {
 	int pair[2];
-	error_code ec;
 
-	socket_.close(ec);
+	link_down();
 	if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)
 	    == -1)
 		return fail_errno("forward socket");
@@ -104,11 +110,14 @@ Forwards::settled()
 		release(id);
 }
 
+// What is queued goes with the socket, also descriptors that close(2) waits for.
 void
 Forwards::link_down()
 {
-	error_code ec;
-	socket_.close(ec);
+	if (!socket_.is_open())
+		return;
+	(void)::shutdown(socket_.native_handle(), SHUT_RDWR);
+	SharedFd(UniqueFd(socket_.release()), user_).reset();
 }
 
 void
@@ -139,14 +148,13 @@ Forwards::readable()
 {
 	for (int i = 0; i < messages_per_turn && socket_.is_open(); i++) {
 		UserMessage m;
-		auto came = receive_user_message(socket_.native_handle(),
-		    user_, m);
+		Result<bool> came = SharedFd::closing(user_) > max_closing ?
+		    fail("too many of its descriptors don't close") :
+		    receive_user_message(socket_.native_handle(), user_, m);
 		if (came && !*came)
 			break;
 		auto ok = came ? message(m.type, m.fields.bytes(), m.fds) :
 		    Result<void>(tl::unexpected(came.error()));
-		if (ok && SharedFd::closing(user_) > max_closing)
-			ok = fail("too many of its descriptors don't close");
 		if (!ok) {
 			// The user's own affair: no forward is kept from here on.
 			if (ok.error().errnum != EPIPE)
@@ -294,6 +302,8 @@ Forwards::keep(Forward &fresh)
 	p_.table.owners[f.flow] = f.id;
 	p_.table.by_id[f.id] = weak_from_this();
 	p_.may_end(f.flow, false);
+	(void)::setsockopt(f.fd.get(), SOL_SOCKET, SO_RCVBUFFORCE,
+	    &receive_buffer, sizeof(receive_buffer));
 	uint64_t had = 0;
 	if (auto now = tcp_progress(f.fd.get()))
 		had = now->received;
@@ -381,7 +391,12 @@ Forwards::say(uint8_t type, uint32_t channel, uint64_t id)
 		if (ok.error().errnum != EPIPE)
 			log::warning("forwards of {}: {}",
 			    log::printable(user_), ok.error().what);
+		// Not now: whoever calls may be at the list of them.
 		link_down();
+		boost::asio::post(p_.io, [weak = weak_from_this(), n = sockets_] {
+			if (auto self = weak.lock(); self && self->sockets_ == n)
+				self->hang_up();
+		});
 	}
 }
 
@@ -473,8 +488,13 @@ Forwards::refresh(Buffer &b)
 			continue;
 		// Its ports are free, for another user's. What it had been sent
 		// the standby keeps until PA has done with it.
-		if (is_gone(f.fd.get())) {
-			let_go(id, f.flow);
+		if (is_gone(f.fd.get(), f.flow)) {
+			if (!f.answered) {
+				lose(f);
+				close(f, "over");
+			} else {
+				let_go(id, f.flow);
+			}
 			continue;
 		}
 		if (refresh_tcp_state(f.fd.get(), f.tcp))

@@ -64,6 +64,9 @@ public:
 	};
 
 	Forwards(Parts, std::string user);
+	~Forwards() { link_down(); }
+	Forwards(const Forwards &) = delete;
+	Forwards &operator=(const Forwards &) = delete;
 
 	// A new socket, PA's end of it; who had the one before is not heard any
 	// more.

@@ -110,6 +110,7 @@ InputCommit::uncover(const Flow &flow)
 	if (it == streams_.end())
 		return;
 	settle(flow, it->second, hands_.accept);
+	it->second = {};
 	it->second.fate = Fate::passes;
 	if (!left_over_)
 		streams_.erase(it);

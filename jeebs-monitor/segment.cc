@@ -181,11 +181,12 @@ Segment::end_seq() const
 	    (has(tcp_syn) ? 1U : 0U) + (has(tcp_fin) ? 1U : 0U);
 }
 
-std::optional<TcpTimestamps>
-Segment::timestamps() const
+namespace {
+
+/** Where the timestamps option begins in the options, if it is there. */
+std::optional<size_t>
+find_timestamps(std::span<const uint8_t> options)
 {
-	const auto options = ip_.subspan(tcp_ + tcp_header,
-	    payload_ - tcp_ - tcp_header);
 	for (size_t at = 0; at < options.size();) {
 		const uint8_t kind = options[at];
 		if (kind == 0)
@@ -198,11 +199,39 @@ Segment::timestamps() const
 		    at + options[at + 1] > options.size())
 			return {};
 		if (kind == 8 && options[at + 1] == 10)
-			return TcpTimestamps{get32(options, at + 2),
-			    get32(options, at + 6)};
+			return at;
 		at += options[at + 1];
 	}
 	return {};
+}
+
+} // namespace
+
+std::optional<TcpTimestamps>
+Segment::timestamps() const
+{
+	const auto options = ip_.subspan(tcp_ + tcp_header,
+	    payload_ - tcp_ - tcp_header);
+	const auto at = find_timestamps(options);
+	if (!at)
+		return {};
+	return TcpTimestamps{get32(options, *at + 2), get32(options, *at + 6)};
+}
+
+bool
+blank_timestamps(std::span<uint8_t> packet)
+{
+	const auto segment = Segment::parse(packet);
+	if (!segment)
+		return false;
+	const size_t tcp = segment->tcp_offset();
+	const auto options = packet.subspan(tcp + tcp_header,
+	    segment->payload_offset() - tcp - tcp_header);
+	const auto at = find_timestamps(options);
+	if (at)
+		std::fill_n(options.begin() + static_cast<ptrdiff_t>(*at), 10,
+		    uint8_t{1});
+	return complete_checksums(packet);
 }
 
 ChecksumState

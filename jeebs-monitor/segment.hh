@@ -88,6 +88,9 @@ bool complete_checksums(std::span<uint8_t> packet);
 /** Sets the acknowledgment number and completes the checksums. */
 bool rewrite_ack(std::span<uint8_t> packet, Seq32 ack);
 
+/** Puts no-operations in the timestamps' place and completes the checksums. */
+bool blank_timestamps(std::span<uint8_t> packet);
+
 /**
  * The same bytes as packets of at most max_payload bytes each (> 0), checksums
  * completed; FIN and PSH stay on the last only. One packet if it fits.

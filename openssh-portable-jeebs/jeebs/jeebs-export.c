@@ -723,6 +723,7 @@ const struct jeebs_hooks jeebs_session_hooks = {
 	.want = jeebs_forward_want,
 	.did_receive = jeebs_forward_did_read,
 	.may_send = jeebs_forward_may_write,
+	.unsent = jeebs_forward_unsent,
 	.did_send = jeebs_forward_did_write,
 	.set_fds = jeebs_channel_set_fds,
 	.exec = jeebs_session_exec,

@@ -167,7 +167,7 @@ hung_up(void)
 	close(jeebsd);
 	jeebsd = -1;
 	TAILQ_FOREACH(f, &forwards, entry) {
-		if (f->phase == ASKED || f->phase == KEPT)
+		if (f->phase != LEFT)
 			leave(f);
 		f->over_due = 0;
 	}
@@ -214,8 +214,12 @@ number_taken(const struct jeebs_forward *f)
 	return 0;
 }
 
+/*
+ * Until the answer is there the socket is left alone: read(2) and write(2) fail
+ * in repair mode.
+ */
 static void
-ask(struct jeebs_forward *f, const struct Channel *c)
+ask(struct jeebs_forward *f, struct Channel *c)
 {
 	const struct jeebs_forward *o;
 	u_int asked = 0;
@@ -224,8 +228,12 @@ ask(struct jeebs_forward *f, const struct Channel *c)
 		asked += o->phase == ASKED;
 	/* jeebsd hangs up on who has no room for its answers */
 	if (asked < MAX_ASKED && say(f->ended ? JEEBS_MSG_FORWARD_ENDED : JEEBS_MSG_FORWARD, f,
-	    &f->written, &c->sock) == 0)
+	    &f->written, &c->sock) == 0) {
 		f->phase = ASKED;
+		/* this turn, too: what is ready counts only if it is wanted */
+		c->io_want &= ~(SSH_CHAN_IO_RFD|SSH_CHAN_IO_WFD);
+		c->io_ready &= ~(SSH_CHAN_IO_RFD|SSH_CHAN_IO_WFD);
+	}
 }
 
 void
@@ -249,6 +257,10 @@ jeebs_forward_attach(struct ssh *ssh, int sock, int free)
 			f->gated = 0;
 		if (sock != -1 && (c = channel_of(ssh, f)) != NULL)
 			ask(f, c);
+	}
+	TAILQ_FOREACH(f, &forwards, entry) {
+		if (sock != -1 && jeebsd == -1 && f->phase != LEFT)
+			leave(f);
 	}
 }
 
@@ -384,7 +396,9 @@ jeebs_forward_want(struct ssh *ssh, struct Channel *c)
 	if (c->type == SSH_CHANNEL_CONNECTING) {
 		if (answer_waits(f))
 			c->io_want &= ~SSH_CHAN_IO_SOCK_W;
-	} else if (sshbuf_len(f->resend) != 0 && c->wfd != -1)
+	} else if (f->phase == ASKED)
+		c->io_want &= ~(SSH_CHAN_IO_RFD|SSH_CHAN_IO_WFD);
+	else if (sshbuf_len(f->resend) != 0 && c->wfd != -1)
 		c->io_want |= SSH_CHAN_IO_WFD;
 	else if (jeebs_forward_may_write(c, sshbuf_len(c->output)) == 0)
 		c->io_want &= ~SSH_CHAN_IO_WFD;
@@ -401,13 +415,20 @@ jeebs_forward_may_write(struct Channel *c, size_t len)
 {
 	const struct jeebs_forward *f = c->jeebs;
 
-	/* jeebsd looks at the socket while ASKED: nobody else may use it */
-	if (sshbuf_len(f->resend) != 0 || f->phase == ASKED)
+	if (jeebs_forward_unsent(c))
 		return 0;
 	if (!f->gated)
 		return len;
 	return f->committed <= f->written ? 0 :
 	    MINIMUM(len, f->committed - f->written);
+}
+
+int
+jeebs_forward_unsent(const struct Channel *c)
+{
+	const struct jeebs_forward *f = c->jeebs;
+
+	return sshbuf_len(f->resend) != 0 || f->phase == ASKED;
 }
 
 void

@@ -42,6 +42,8 @@ void	jeebs_forward_want(struct ssh *, struct Channel *);
 void	jeebs_forward_did_read(struct Channel *, size_t len);
 /* How many of len buffered bytes may go to the target. */
 size_t	jeebs_forward_may_write(struct Channel *, size_t len);
+/* Its end must wait for these. */
+int	jeebs_forward_unsent(const struct Channel *);
 void	jeebs_forward_did_write(struct Channel *, const u_char *, size_t len);
 
 /*

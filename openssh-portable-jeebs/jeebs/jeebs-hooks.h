@@ -37,6 +37,7 @@ struct jeebs_hooks {
 	void	(*want)(struct ssh *, struct Channel *);
 	void	(*did_receive)(struct Channel *, size_t);
 	size_t	(*may_send)(struct Channel *, size_t);
+	int	(*unsent)(const struct Channel *);
 	void	(*did_send)(struct Channel *, const u_char *, size_t);
 	int	(*set_fds)(struct ssh *, struct Channel *);
 	void	(*exec)(struct ssh *, struct Session *, const char *);
@@ -167,7 +168,8 @@ jeebs_connected(struct ssh *ssh, struct Channel *c)
 /*
  * For channels whose target is to outlive this host, those with c->jeebs: what
  * c waits for has been decided; bytes that came from the target; how many of
- * len bytes may be sent to it; these were.
+ * len bytes may be sent to it; is there more for it than the output buffer has;
+ * these were sent.
  */
 #define jeebs_want(ssh, c) do {						\
 	if ((c)->jeebs != NULL)						\
@@ -179,6 +181,8 @@ jeebs_connected(struct ssh *ssh, struct Channel *c)
 } while (0)
 #define jeebs_may_send(c, len)						\
 	((c)->jeebs != NULL ? jeebs_hooks->may_send(c, len) : (len))
+#define jeebs_unsent(c)							\
+	((c)->jeebs != NULL && jeebs_hooks->unsent(c))
 #define jeebs_did_send(c, p, len) do {					\
 	if ((c)->jeebs != NULL)						\
 		jeebs_hooks->did_send(c, p, len);			\

@@ -69,6 +69,9 @@ svc_mac() {
 # PIDs are killed between.
 restart_jeebsd() {
 	lab exec "$1" -- bash -c 'kill -KILL "$(</run/jeebsd.pid)" "${@:2}"
+		for f in /proc/$$/fd/*; do
+			((${f##*/} <= 2 || ${f##*/} == 255)) || eval "exec ${f##*/}>&-"
+		done
 		setsid "$1/monitor/jeebsd" -f /etc/jeebs/jeebsd.conf \
 			</dev/null >>/var/log/jeebsd.log 2>&1 &
 		echo $! >/run/jeebsd.pid' sh "$PROGRAMS" "${@:2}"

@@ -281,4 +281,34 @@ BOOST_AUTO_TEST_CASE(random_bytes_do_no_harm)
 	BOOST_TEST(parsed > 100U);
 }
 
+// As injected: nothing but the option and the checksum differs.
+BOOST_AUTO_TEST_CASE(timestamps_that_are_blanked)
+{
+	const std::vector<uint8_t> payload(100, 'x');
+	SegmentFields f;
+	f.source = IpAddr::parse("10.0.0.9").value();
+	f.destination = IpAddr::parse("10.0.0.100").value();
+	f.source_port = 5000;
+	f.destination_port = 22;
+	f.seq = Seq32(1000);
+	f.flags = tcp_ack;
+	f.payload = payload;
+	auto bare = build_segment(f);
+	const auto before = bare;
+	BOOST_TEST(blank_timestamps(bare));
+	BOOST_TEST(bare == before);
+	f.timestamps = TcpTimestamps{7, 8};
+	auto p = build_segment(f);
+	BOOST_TEST(blank_timestamps(p));
+	const auto s = Segment::parse(p);
+	BOOST_REQUIRE(s.has_value());
+	BOOST_TEST(!s->timestamps().has_value());
+	BOOST_TEST((s->checksum_state() == ChecksumState::valid));
+	BOOST_TEST(s->seq().value() == 1000U);
+	BOOST_TEST(std::vector<uint8_t>(s->payload().begin(),
+	    s->payload().end()) == payload);
+	std::vector<uint8_t> junk(10);
+	BOOST_TEST(!blank_timestamps(junk));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
