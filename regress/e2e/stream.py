@@ -101,9 +101,11 @@ class Stream:
 
 
 def serve_one(c, a, stop):
+    used = False
     try:
         s = Stream(c.recv, c.sendall, 0, 0)
         up, down = map(int, s.exactly(32).split())
+        used = True
         half = up == HALF
         s.both(b"down", b"up", down, up, lambda: s.ended.is_set() and
                (not half or os.path.exists(stop)))
@@ -112,7 +114,8 @@ def serve_one(c, a, stop):
             raise ValueError("bytes after the end")
         said = f"ok {a[0]} {s.got} {s.sent}\n"
     except (OSError, EOFError, ValueError) as e:
-        said = f"FAIL {a[0]} {e}\n"
+        # sshd makes one anew that nobody has been told of when its host dies.
+        said = f"{'FAIL' if used else 'unused'} {a[0]} {e}\n"
     os.write(1, said.encode())  # by many threads, a line at a time
     c.close()
 
