@@ -161,12 +161,12 @@ FarEnds::hand_over(Of &of, AdoptClient::Job &job)
 			if (ok)
 				e.tcp = SharedFd(std::move(*fd), of.user);
 		}
-		if (!ok)
+		if (!ok) {
 			p_.tap.remove(e.s.flow);
-		if (!ok)
 			log::warning("forward of {} to {} is closed: {}",
 			    log::printable(of.user), e.s.flow.remote_name(),
 			    ok.error().what);
+		}
 		return !ok;
 	});
 }

@@ -335,14 +335,11 @@ Forwards::covered(uint64_t id, const Result<void> &done)
 	if (!done) {
 		log::error("forward to {}: {}", it->second.flow.remote_name(),
 		    done.error().what);
-		lose(it->second);
-		return close(it->second, "no input commit");
+		return give_up(it->second, "no input commit");
 	}
 	cover(id, it->second);
-	if (!it->second.covered_from) {
-		lose(it->second);
-		return close(it->second, "over");
-	}
+	if (!it->second.covered_from)
+		return give_up(it->second, "over");
 	if (it->second.sid == sid_) {
 		it->second.answered = true;
 		answer(it->second.channel, id);
@@ -376,6 +373,13 @@ Forwards::lose(Forward &f)
 		say(JEEBS_MSG_FORWARD_LOST, f.channel, f.id);
 	else
 		answer(f.channel, 0);
+}
+
+void
+Forwards::give_up(Forward &f, const char *why)
+{
+	lose(f);
+	close(f, why);
 }
 
 void
@@ -489,12 +493,10 @@ Forwards::refresh(Buffer &b)
 		// Its ports are free, for another user's. What it had been sent
 		// the standby keeps until PA has done with it.
 		if (is_gone(f.fd.get(), f.flow)) {
-			if (!f.answered) {
-				lose(f);
-				close(f, "over");
-			} else {
+			if (!f.answered)
+				give_up(f, "over");
+			else
 				let_go(id, f.flow);
-			}
 			continue;
 		}
 		if (refresh_tcp_state(f.fd.get(), f.tcp))

@@ -117,6 +117,7 @@ private:
 	void say(uint8_t type, uint32_t channel, uint64_t id);
 	void answer(uint32_t channel, uint64_t id);
 	void lose(Forward &);
+	void give_up(Forward &, const char *why);
 	void cover(uint64_t id, Forward &);
 	void hang_up();
 	void close(Forward &, const char *why);

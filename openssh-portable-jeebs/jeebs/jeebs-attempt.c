@@ -18,11 +18,6 @@
  * anew, by this host's settings.
  */
 
-static void
-observe(struct ssh *ssh)
-{
-}
-
 static int
 restore(struct ssh *ssh, uint32_t channel, struct sshbuf *body,
     const struct jeebs_notice *notice)
@@ -50,7 +45,6 @@ restore(struct ssh *ssh, uint32_t channel, struct sshbuf *body,
 const struct jeebs_module jeebs_module_attempt = {
 	.name = "attempt",
 	.tag = JEEBS_TAG_ATTEMPT,
-	.observe = observe,
 	.snapshot = jeebs_channel_attempts_export,
 	.restore = restore,
 };

@@ -542,8 +542,10 @@ update(struct ssh *ssh)
 	/* Broken input is being discarded, and then the connection ends. */
 	if (!jeebs_packet_exportable(ssh))
 		return;
-	for (i = 0; jeebs_modules[i] != NULL; i++)
-		jeebs_modules[i]->observe(ssh);
+	for (i = 0; jeebs_modules[i] != NULL; i++) {
+		if (jeebs_modules[i]->observe != NULL)
+			jeebs_modules[i]->observe(ssh);
+	}
 	if (ex.phase == WAITING)
 		try_start(ssh);
 	if (ex.phase != PROTECTED)

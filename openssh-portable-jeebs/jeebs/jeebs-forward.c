@@ -255,12 +255,11 @@ jeebs_forward_attach(struct ssh *ssh, int sock, int free)
 		f->over_due = 0;
 		if (free)
 			f->gated = 0;
-		if (sock != -1 && (c = channel_of(ssh, f)) != NULL)
-			ask(f, c);
 	}
+	/* after that, since a hang-up here is about all of them */
 	TAILQ_FOREACH(f, &forwards, entry) {
-		if (sock != -1 && jeebsd == -1 && f->phase != LEFT)
-			leave(f);
+		if (jeebsd != -1 && (c = channel_of(ssh, f)) != NULL)
+			ask(f, c);
 	}
 }
 

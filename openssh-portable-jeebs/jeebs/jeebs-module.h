@@ -16,7 +16,7 @@ struct sshbuf;
 struct jeebs_module {
 	const char *name;
 	enum jeebs_tag tag;
-	/* Ahead of a snapshot, at each turn of the loop. */
+	/* Ahead of a snapshot, at each turn of the loop; may be NULL. */
 	void	(*observe)(struct ssh *);
 	/* Puts one object for each of its channels. Returns 0 or SSH_ERR_*. */
 	int	(*snapshot)(struct ssh *, struct jeebs_state *);

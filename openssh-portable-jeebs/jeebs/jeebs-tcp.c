@@ -100,16 +100,16 @@ repair_off(int fd, int reuse)
 	const struct sockaddr none = { .sa_family = AF_UNSPEC };
 	int off = TCP_REPAIR_OFF_NO_WP, tries, failed;
 
-	failed = setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off));
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
-	for (tries = 0; failed == -1 && tries < REPAIR_TRIES; tries++) {
-		(void)connect(fd, &none, sizeof(none));
+	for (tries = 0; ; tries++) {
 		failed = setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off,
 		    sizeof(off));
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse,
 		    sizeof(reuse));
+		if (failed == 0 || tries == REPAIR_TRIES)
+			break;
+		(void)connect(fd, &none, sizeof(none));
 	}
-	return tries == 0 && failed == 0 ? 0 : SSH_ERR_SYSTEM_ERROR;
+	return tries == 0 ? 0 : SSH_ERR_SYSTEM_ERROR;
 }
 
 /*

@@ -82,3 +82,10 @@ shell_answers() {
 	shell_host=$(jq -r .group <<<"$pty_answer")
 	pty "$1" "expect $2 \\\$ \$"
 }
+
+# shell_pid NAME: the shell's own process, so that a new one can be told from it.
+shell_pid() {
+	pty "$1" 'send echo pid-$((0+$$))-\r' && pty "$1" 'expect 15000 pid-([0-9]+)-' || :
+	jq -r .group <<<"$pty_answer"
+	pty "$1" 'expect 5000 \$ $' || :
+}
