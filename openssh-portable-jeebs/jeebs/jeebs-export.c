@@ -306,7 +306,7 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 	ex.records++;
 	ex.bytes += streamlen;
 	flush();
-	jeebs_testing_recorded(ssh, &env, ex.state);
+	jeebs_testing_recorded(ssh, &env, stream, ex.objects, ex.state);
  out:
 	sshbuf_free(all);
 	return r;

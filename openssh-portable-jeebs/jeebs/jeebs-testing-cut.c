@@ -4,10 +4,15 @@
 
 #include <sys/types.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "openbsd-compat/sys-queue.h"
 #include "channels.h"
+#include "digest.h"
 #include "log.h"
 #include "packet.h"
 #include "sshbuf.h"
@@ -116,10 +121,66 @@ stop_at_points(struct ssh *ssh, struct jeebs_state *st)
 	    NULL);
 }
 
+static int
+put_object(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
+{
+	struct sshbuf *m = ctx;
+
+	must(sshbuf_put_u32(m, id), "object");
+	must(sshbuf_put_stringb(m, body), "object");
+	return 0;
+}
+
+/* The state as this side knows it, which no record tells. */
+static void
+put_digest(struct sshbuf *m, struct jeebs_state *st)
+{
+	struct sshbuf *all = sshbuf_new();
+	u_char digest[32];
+	u_int tag;
+
+	if (all == NULL)
+		fatal_f("out of memory");
+	for (tag = JEEBS_TAG_TRANSPORT; tag <= JEEBS_TAG_LAST; tag++) {
+		must(sshbuf_put_u8(all, tag), "tag");
+		must(jeebs_state_each(st, tag, put_object, NULL, all), "each");
+	}
+	must(ssh_digest_buffer(SSH_DIGEST_SHA256, all, digest,
+	    sizeof(digest)), "digest");
+	must(sshbuf_put(m, digest, sizeof(digest)), "digest");
+	sshbuf_free(all);
+}
+
+static void
+write_run(const struct jeebs_envelope *env, const u_char *stream,
+    const struct sshbuf *objects, struct jeebs_state *st)
+{
+	struct sshbuf *m = sshbuf_new();
+	int fd;
+
+	if (m == NULL)
+		fatal_f("out of memory");
+	must(sshbuf_put_u8(m, env->type), "type");
+	must(sshbuf_put_u64(m, env->in_off), "in");
+	must(sshbuf_put_u64(m, env->out_off), "out");
+	must(sshbuf_put_u64(m, env->acked_off), "acked");
+	must(sshbuf_put_string(m, stream, env->stream_len), "stream");
+	must(sshbuf_put_stringb(m, objects), "objects");
+	put_digest(m, st);
+	if ((fd = open(JEEBS_TESTING_RUN, O_WRONLY|O_CREAT|O_APPEND|O_CLOEXEC|
+	    O_NOFOLLOW, 0600)) == -1 ||
+	    write(fd, sshbuf_ptr(m), sshbuf_len(m)) !=
+	    (ssize_t)sshbuf_len(m) || close(fd) == -1)
+		fatal_f("%s: %s", JEEBS_TESTING_RUN, strerror(errno));
+	sshbuf_free(m);
+}
+
 void
 jeebs_testing_recorded(struct ssh *ssh, const struct jeebs_envelope *env,
-    struct jeebs_state *st)
+    const u_char *stream, const struct sshbuf *objects, struct jeebs_state *st)
 {
+	if (jeebs_testing("recorded-run"))
+		write_run(env, stream, objects, st);
 	if (!jeebs_testing("recorded-points"))
 		return;
 	logit("jeebs testing: recorded out=%llu in=%llu",

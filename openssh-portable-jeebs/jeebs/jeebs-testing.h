@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #define JEEBS_TESTING_FILE	"/etc/jeebs/testing"
+#define JEEBS_TESTING_RUN	"/run/jeebs-run/run"
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,6 +29,7 @@ struct jeebs_ring;
 struct jeebs_chain;
 struct jeebs_state;
 struct jeebs_envelope;
+struct sshbuf;
 
 /* Nonzero if the switch is on. */
 int	jeebs_testing(const char *name);
@@ -46,10 +48,12 @@ void	jeebs_testing_fault(const char *point);
 void	jeebs_testing_kex(struct ssh *, const char *when);
 /*
  * A record was handed to jeebsd; st is the state after it. With the switch
+ * "recorded-run", adds it to JEEBS_TESTING_RUN (regress/cut/README). With
  * "recorded-points", says up to which offsets it goes, and stops where the
  * state is one of the points "cut-NAME" of jeebs-testing-cut.c.
  */
 void	jeebs_testing_recorded(struct ssh *, const struct jeebs_envelope *,
+	    const u_char *stream, const struct sshbuf *objects,
 	    struct jeebs_state *st);
 /*
  * The process of the user, which has just become protected, turns hostile in

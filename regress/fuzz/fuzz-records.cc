@@ -73,7 +73,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	const int fd = memfd_create("records", MFD_CLOEXEC);
 	must(fd != -1 && write(fd, sshbuf_ptr(file), sshbuf_len(file)) ==
 	    static_cast<ssize_t>(sshbuf_len(file)));
-	(void)parts_records(fd, key, record_id, epoch);
+	(void)parts_records(fd, key, record_id, epoch, nullptr);
 	close(fd);
 	jeebs_chain_free(chain);
 	sshbuf_free(file);

@@ -35,3 +35,20 @@ parts_adopt_serve(int sock)
 	jeebs_once_free(ad.once);
 	ad.once = jeebs_once_new();
 }
+
+int
+parts_adopt_root(int memfd, uint8_t *session_key)
+{
+	struct jeebs_job job;
+	const char *why;
+	int r;
+
+	memset(&job, 0, sizeof(job));
+	job.records = memfd;
+	r = open_root(&job, &why);
+	memcpy(session_key, job.session_key, sizeof(job.session_key));
+	jeebs_root_free(job.root);
+	jeebs_once_free(ad.once);
+	ad.once = jeebs_once_new();
+	return r;
+}

@@ -16,6 +16,7 @@ extern "C" {
 
 struct jeebs_recovery_pub;
 struct ssh;
+struct sshbuf;
 struct sshkey;
 
 /*
@@ -42,6 +43,12 @@ void	parts_session(uint32_t id, const uint8_t *chan, size_t chanlen,
  */
 const struct jeebs_recovery_pub *parts_adopt_init(void);
 void	parts_adopt_serve(int sock);
+/*
+ * The root record at the start of the file, verified and opened as for an
+ * adoption; session_key has JEEBS_KEY_LEN bytes. What was adopted before is
+ * forgotten. 0 or SSH_ERR_*.
+ */
+int	parts_adopt_root(int memfd, uint8_t *session_key);
 
 /*
  * jeebs-mon.c: MON gets one message from jeebsd. Returns MON's end of the
@@ -50,9 +57,17 @@ void	parts_adopt_serve(int sock);
 int	parts_mon_init(void);
 void	parts_mon_event(struct ssh *, int sock);
 
-/* jeebs-revive.c: opens the file; 0 if it is good. */
+/* What the records of a file say; the buffers are the caller's. */
+struct parts_said {
+	uint8_t last;			/* type of the last record */
+	uint64_t in_off, stream_off;
+	struct sshbuf *stream;		/* from stream_off on */
+	struct sshbuf *objects;		/* tag, then id and body of each */
+};
+
+/* jeebs-revive.c: opens the file; 0 if it is good. said may be NULL. */
 int	parts_records(int memfd, const uint8_t *key, const uint8_t *record_id,
-	    uint64_t epoch);
+	    uint64_t epoch, struct parts_said *said);
 
 #ifdef __cplusplus
 }

@@ -4,9 +4,35 @@
 
 #include "parts.h"
 
+static int
+put_object(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
+{
+	if (sshbuf_put_u32(ctx, id) != 0 || sshbuf_put_stringb(ctx, body) != 0)
+		abort();
+	return 0;
+}
+
+static void
+say(struct parts_said *said, u_char last)
+{
+	u_int tag;
+
+	said->last = last;
+	said->in_off = rv.in_off;
+	said->stream_off = rv.stream_off;
+	if (sshbuf_putb(said->stream, rv.stream) != 0)
+		abort();
+	for (tag = JEEBS_TAG_TRANSPORT; tag <= JEEBS_TAG_LAST; tag++) {
+		if (sshbuf_put_u8(said->objects, tag) != 0 ||
+		    jeebs_state_each(rv.state, tag, put_object, NULL,
+		    said->objects) != 0)
+			abort();
+	}
+}
+
 int
 parts_records(int memfd, const uint8_t *key, const uint8_t *record_id,
-    uint64_t epoch)
+    uint64_t epoch, struct parts_said *said)
 {
 	struct jeebs_job job;
 	struct jeebs_root root;
@@ -32,6 +58,8 @@ parts_records(int memfd, const uint8_t *key, const uint8_t *record_id,
 		abort();
 	if (rv.stream_off + sshbuf_len(rv.stream) > (uint64_t)INT64_MAX)
 		abort();
+	if (r == 0 && said != NULL)
+		say(said, last);
 	forget_records();
 	jeebs_job = NULL;
 	return r;

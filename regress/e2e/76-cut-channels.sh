@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# The power cut with a channel in each of the states that a record can find it
+# in: opening, open, with EOF or CLOSE sent one or both ways, with the client's
+# window closed, with the client's data not yet taken by the program.
+. "$(dirname "$0")/lib.bash"
+. "$top/regress/e2e/master.bash"
+. "$top/regress/e2e/cut.bash"
+lab_up --testing
+victim=alpha survivor=beta
+mkfifo "$scratch/silence" "$scratch/unread"
+exec 8<>"$scratch/silence" 9<>"$scratch/unread"
+for n in larval eof-sent eof-received eof-both close-sent output window; do
+	master "$n" vip
+done
+master opening -R 127.0.0.1:9300:127.0.0.1:9 vip
+master close-received vip
+cut larval larval vip 'echo ran on $(hostname); exit 4' <&8
+cut eof-sent eof-sent vip 'exec >&- 2>&-; sleep 1000' <&8
+cut eof-received eof-received vip 'sleep 1000' </dev/null
+cut eof-both eof-both vip 'exec >&- 2>&-; sleep 1000' </dev/null
+cut close-sent close-sent vip 'echo all of it; exit 5' <&8
+head -c 512K /dev/zero >"$scratch/zeros"
+cut output output vip 'sleep 1000' <"$scratch/zeros"
+# Nobody reads what it says.
+at_point cut-window
+over window vip 'seq 10000000' >&9 2>"$scratch/cut-window.err" </dev/null &
+cut_job[window]=$!
+reached window
+at_point cut-opening
+lab exec alpha -- bash -c 'exec 3<>/dev/tcp/127.0.0.1/9300; sleep 60' &
+reached opening
+over close-received vip 'echo started; sleep 1000' \
+	>"$scratch/cut-close-received.out" 2>/dev/null <&8 &
+check "close-received: the command runs" within 10 \
+	grep -q started "$scratch/cut-close-received.out"
+at_point cut-close-received
+lab exec client -- kill -KILL "$(lab exec client -- pgrep -f \
+	"^ssh .*$scratch/close-received.ctl.* vip echo")"
+reached close-received
+lab crash alpha
+cut_ends larval 4
+is "larval: its output" "$(cat "$scratch/cut-larval.out")" 'ran on beta'
+cut_ends eof-sent 255
+cut_ends eof-received 255
+cut_told eof-received
+cut_ends eof-both 255
+cut_ends close-sent 5
+is "close-sent: its output" "$(cat "$scratch/cut-close-sent.out")" 'all of it'
+cut_ends output 255
+cut_told output
+# It fits what the window let out, and the pipe to us holds less.
+cat "$scratch/unread" >"$scratch/window.out" &
+reader=$!
+cut_ends window 255
+cut_told window
+check "window: all is read" within 5 eval \
+	'[[ $(stat -c %s "$scratch/window.out") == $(sleep 0.3; stat -c %s "$scratch/window.out") ]]'
+kill "$reader"
+check "window: more than a pipe holds" test "$(stat -c %s "$scratch/window.out")" -gt 1000000
+check "window: no byte is wrong" cmp -n "$(stat -c %s "$scratch/window.out")" \
+	"$scratch/window.out" <(seq 10000000)
+cut_lives opening
+cut_lives close-received
+refuses "no client heard of a reset" grep -Eqi 'reset by peer|broken pipe|corrupted' \
+	"$scratch"/*.err "$scratch"/master-*.out
+no_login_on_survivor
+done_testing
