@@ -27,18 +27,25 @@ for n in gcm ctr; do
 	reached "$n"
 done
 # The client's packet has arrived in part.
-master input "${gcm[@]}" vip
+in_pieces() {	# NAME BYTES
+	pieces=(-o "ProxyCommand=$top/regress/e2e/dribble.py %h %p $scratch/pieces-$1 $2")
+}
+in_pieces input 1000
+master input "${gcm[@]}" "${pieces[@]}" vip
+touch "$scratch/pieces-input"
 cut input input vip 'cat >/dev/null; sleep 1000' <"$scratch/piece"
-master block "${ctr[@]}" vip
+in_pieces block 1000
+master block "${ctr[@]}" "${pieces[@]}" vip
+touch "$scratch/pieces-block"
 cut block input-block vip 'cat >/dev/null; sleep 1000' <"$scratch/piece"
 # So has the second one of its key exchange.
-login kex vip "${ctr[@]}" -o "ProxyCommand=$top/regress/e2e/dribble.py %h %p $scratch/dribble" \
-	-v -E "$scratch/login-kex.out"
+in_pieces kex 24
+login kex vip "${ctr[@]}" "${pieces[@]}" -v -E "$scratch/login-kex.out"
 at_point cut-kex-block
-touch "$scratch/dribble"
+touch "$scratch/pieces-kex"
 pty kex 'send \r~R'
 reached kex
-rm "$scratch/dribble"
+rm "$scratch"/pieces-*
 # scp in the middle of a file.
 scp_over() {
 	local n=$1

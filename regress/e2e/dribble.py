@@ -1,16 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 """A ProxyCommand that relays to HOST PORT. From the moment that the file
-DRIBBLE exists, what the client says goes on in pieces of 24 bytes, so that its
-packets arrive in parts.
-    dribble.py HOST PORT DRIBBLE"""
+DRIBBLE exists, what the client says goes on in pieces of so many BYTES, so that
+its packets arrive in parts.
+    dribble.py HOST PORT DRIBBLE BYTES"""
 import os
 import selectors
 import socket
 import sys
 import time
 
-host, port, dribble = sys.argv[1:]
+host, port, dribble = sys.argv[1:4]
+piece = int(sys.argv[4])
 sock = socket.create_connection((host, int(port)))
 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 ready = selectors.DefaultSelector()
@@ -23,8 +24,8 @@ while True:
             if not data:
                 sys.exit(0)
             while data and os.path.exists(dribble):
-                sock.sendall(data[:24])
-                data = data[24:]
+                sock.sendall(data[:piece])
+                data = data[piece:]
                 time.sleep(0.005)
             sock.sendall(data)
         else:
