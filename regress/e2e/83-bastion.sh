@@ -1,11 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
 # A jump host loses nothing: ssh -J to target with a shell in it, and streams by
-# -D, over two crashes.
-# timeout: 120
+# -D and -W, over CRASHES (2) crashes at moments drawn from SEED. `make bastion`:
+# 50 of them, and 200 MB by -D.
+# timeout: 150
 . "$(dirname "$0")/lib.bash"
 . "$top/regress/e2e/master.bash"
 . "$top/regress/e2e/forward.bash"
+crashes=${CRASHES:-2} mb=${MB:-1}
+RANDOM=${SEED:=$((RANDOM << 15 | RANDOM))}
+echo "seed $SEED"
 lab_up --input hold
 
 serve_streams
@@ -15,17 +19,21 @@ check "j: answers" shell_answers j 5000
 is "j: is at" "$shell_host" target
 shell=$(shell_pid j)
 adoptable 2
-stream d "7001/$TARGET:7000" 500000 500000
+stream d "7001/$TARGET:7000" none 2000000
+stream both "7001/$TARGET:7000" 500000 500000
 stream keys "7001/$TARGET:7000" 2000 2000
+stream_w w m 500000 500000
 streams_run
-for i in 1 2; do
-	pty j 'send echo typed-$((40+2))\r'
+for ((i = 1; i <= crashes; i++)); do
+	sleep "$(printf '0.%03d' $((RANDOM % 1000)))"
+	pty j "send echo typed-\$(($i+40))\\r"
 	crash_serving
-	check "j: what was typed at the crash runs" pty j 'expect 15000 typed-42'
-	is "j: the same shell" "$(shell_pid j)" "$shell"
-	check "j: the same client process" pty j alive
-	((i == 2)) || { lab boot "$victim"; adoptable 2; }
+	check "$i: what was typed at the crash runs" pty j "expect 15000 typed-$((i + 40))"
+	is "$i: the same shell" "$(shell_pid j)" "$shell"
+	check "$i: the same client process" pty j alive
+	((i == crashes)) || { lab boot "$victim"; adoptable 2; }
 done
-end_streams 40
-target_saw_nothing 2
+end_streams 60
+check "$mb MB by -D" eval '((${said_of[d]##* } >= mb * 1000000))'
+target_saw_nothing 4
 done_testing

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Streams through forwards to `target`, and what it sees of them. Source it after
 # master.bash.
-declare -A stream_job
+declare -A stream_job said_of
 
 # Streams are served on target's port 7000; what leads there is recorded.
 serve_streams() {
@@ -50,7 +50,8 @@ streams_run() {
 	done
 }
 
-# They come to their ends within SECONDS, every byte as it should be.
+# They come to their ends within SECONDS, every byte as it should be; said_of[NAME]
+# is what each says then.
 end_streams() {
 	local n said
 	for n in "${!stream_job[@]}"; do
@@ -60,6 +61,7 @@ end_streams() {
 	for n in "${!stream_job[@]}"; do
 		within "$1" gone "${stream_job[$n]}" || :
 		said=$(tail -n 1 "$scratch/stream-$n.out")
+		said_of[$n]=$said
 		check "$n: every byte arrives once ($said)" eval '[[ $said == "ok "* ]]'
 	done
 }
