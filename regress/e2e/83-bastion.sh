@@ -13,6 +13,8 @@ echo "seed $SEED"
 lab_up --input hold
 
 serve_streams
+capture target nested tcp port 22
+nested_job=$capture_job nested_pid=$capture_pid
 master m vip -D 127.0.0.1:7001
 login j target -J vip
 check "j: answers" shell_answers j 5000
@@ -34,6 +36,10 @@ for ((i = 1; i <= crashes; i++)); do
 	((i == crashes)) || { lab boot "$victim"; adoptable 2; }
 done
 end_streams 60
+capture_job=$nested_job capture_pid=$nested_pid stop_capture
+is "j: beginnings, resets and ends that target saw" "$(captured nested \
+	'tcp[tcpflags] & (tcp-syn|tcp-rst|tcp-fin) != 0' |
+	sed -n 's/.* Flags \(\[[^]]*\]\).*/\1/p' | tr '\n' ' ')" '[S] [S.] '
 check "$mb MB by -D" eval '((${said_of[d]##* } >= mb * 1000000))'
 target_saw_nothing 4
 done_testing
