@@ -102,16 +102,17 @@ chain_begin(struct jeebs_chain *chain, const struct jeebs_envelope *env,
 int
 jeebs_chain_seal(struct jeebs_chain *chain, struct jeebs_envelope *env,
     const u_char *stream, size_t streamlen, const struct sshbuf *state,
-    struct sshbuf *out)
+    struct sshbuf *head, struct sshbuf *sealed)
 {
-	size_t statelen = sshbuf_len(state), start = sshbuf_len(out);
-	u_char *envelope, *sealed;
+	size_t statelen = sshbuf_len(state);
+	size_t head_start = sshbuf_len(head), sealed_start = 0;
+	u_char *p;
 	int r;
 
 	if (chain->use != CHAIN_NEW && chain->use != CHAIN_SEALS)
 		return SSH_ERR_INVALID_ARGUMENT;
 	if (streamlen > JEEBS_MAX_STREAM || statelen > JEEBS_MAX_SEALED ||
-	    chain->seq >= MAX_SEQ)
+	    chain->seq >= MAX_SEQ || (head == sealed && streamlen != 0))
 		return SSH_ERR_INVALID_ARGUMENT;
 	env->version = JEEBS_WIRE_VERSION;
 	env->compat = JEEBS_WIRE_COMPAT;
@@ -124,32 +125,26 @@ jeebs_chain_seal(struct jeebs_chain *chain, struct jeebs_envelope *env,
 	if (chain_check(chain, env) != 0)
 		return SSH_ERR_INVALID_ARGUMENT;
 
-	/* One allocation, then nothing moves. */
-	if ((r = sshbuf_allocate(out, JEEBS_ENVELOPE_LEN + streamlen +
-	    statelen + JEEBS_TAG_LEN)) != 0)
-		return r;
-	if ((r = jeebs_envelope_put(out, env)) != 0 ||
-	    (r = sshbuf_put(out, stream, streamlen)) != 0 ||
-	    (r = sshbuf_reserve(out, statelen + JEEBS_TAG_LEN,
-	    &sealed)) != 0) {
-		if (r == SSH_ERR_INVALID_FORMAT)
-			r = SSH_ERR_INVALID_ARGUMENT;
+	if ((r = jeebs_envelope_put(head, env)) != 0)
+		return r == SSH_ERR_INVALID_FORMAT ?
+		    SSH_ERR_INVALID_ARGUMENT : r;
+	sealed_start = sshbuf_len(sealed);
+	if ((r = sshbuf_reserve(sealed, statelen + JEEBS_TAG_LEN, &p)) != 0)
 		goto fail;
-	}
 	chain->use = CHAIN_SEALS;
-	envelope = sshbuf_mutable_ptr(out) + start;
-	if (!chain_begin(chain, env, envelope, envelope + JEEBS_ENVELOPE_LEN,
-	    1) || !jeebs_aead_crypt(chain->evp, sealed, sshbuf_ptr(state),
-	    statelen) || !jeebs_aead_finish_seal(chain->evp, sealed + statelen)) {
+	if (!chain_begin(chain, env, sshbuf_ptr(head) + head_start, stream,
+	    1) || !jeebs_aead_crypt(chain->evp, p, sshbuf_ptr(state),
+	    statelen) || !jeebs_aead_finish_seal(chain->evp, p + statelen)) {
 		/* the nonce may be spent: it must not serve another record */
 		chain->use = CHAIN_DEAD;
 		r = SSH_ERR_LIBCRYPTO_ERROR;
 		goto fail;
 	}
-	chain_advance(chain, env, sealed + statelen);
+	chain_advance(chain, env, p + statelen);
 	return 0;
  fail:
-	(void)sshbuf_consume_end(out, sshbuf_len(out) - start);
+	(void)sshbuf_consume_end(sealed, sshbuf_len(sealed) - sealed_start);
+	(void)sshbuf_consume_end(head, sshbuf_len(head) - head_start);
 	return r;
 }
 

@@ -25,15 +25,17 @@ struct jeebs_chain *jeebs_chain_new(const u_char key[JEEBS_KEY_LEN],
 void	jeebs_chain_free(struct jeebs_chain *);
 
 /*
- * Appends one whole record to out. The caller sets type, in_off, out_off and
- * acked_off of env; the rest is filled in. The first record is a checkpoint;
- * out_off goes on where the record before ended, in_off never goes back, and
- * nothing follows JEEBS_REC_END: SSH_ERR_INVALID_ARGUMENT, chain unchanged.
- * After any later error the chain is dead, so that no nonce is used twice.
+ * Seals a record, which is what it appends to head, the stream bytes, and what
+ * it appends to sealed; without stream bytes both may be one buffer. The caller
+ * sets type, in_off, out_off and acked_off of env; the rest is filled in. The
+ * first record is a checkpoint; out_off goes on where the record before ended,
+ * in_off never goes back, and nothing follows JEEBS_REC_END:
+ * SSH_ERR_INVALID_ARGUMENT, chain unchanged. After any later error the chain is
+ * dead, so that no nonce is used twice.
  */
 int	jeebs_chain_seal(struct jeebs_chain *, struct jeebs_envelope *env,
     const u_char *stream, size_t streamlen, const struct sshbuf *state,
-    struct sshbuf *out);
+    struct sshbuf *head, struct sshbuf *sealed);
 
 /*
  * Opens one record of exactly len bytes. The first one must be a checkpoint

@@ -81,6 +81,7 @@ static struct {
 	struct jeebs_chain *chain;
 	struct jeebs_state *state;
 	struct sshbuf *backlog;	/* sealed, not yet in the ring */
+	struct sshbuf *head, *sealed;	/* of the record in the making */
 	struct sshbuf *objects;
 	int transport_dirty;
 
@@ -104,6 +105,8 @@ jeebs_export_init(int mon_fd, int sock, uint64_t in, uint64_t out)
 	ex.sock = sock;
 	if ((ex.tail = sshbuf_new()) == NULL ||
 	    (ex.backlog = sshbuf_new()) == NULL ||
+	    (ex.head = sshbuf_new()) == NULL ||
+	    (ex.sealed = sshbuf_new()) == NULL ||
 	    (ex.objects = sshbuf_new()) == NULL ||
 	    (ex.state = jeebs_state_new()) == NULL)
 		fatal_f("out of memory");
@@ -186,9 +189,17 @@ acked(void)
 }
 
 static void
-flush(void)
+kick(void)
 {
 	const uint64_t one = 1;
+
+	if (write(ex.kick, &one, sizeof(one)) == -1 && errno != EAGAIN)
+		error_f("kick: %s", strerror(errno));
+}
+
+static void
+flush(void)
+{
 	size_t n;
 	int r;
 
@@ -199,8 +210,38 @@ flush(void)
 		return;
 	if ((r = sshbuf_consume(ex.backlog, n)) != 0)
 		fatal_fr(r, "backlog");
-	if (write(ex.kick, &one, sizeof(one)) == -1 && errno != EAGAIN)
-		error_f("kick: %s", strerror(errno));
+	kick();
+}
+
+/* Queues a record whose envelope and sealed part are in ex.head, ex.sealed. */
+static int
+queue(const u_char *stream, size_t streamlen)
+{
+	struct iovec iov[4];
+	u_char len[4];
+	int i, r;
+
+	POKE_U32(len, sshbuf_len(ex.head) + streamlen + sshbuf_len(ex.sealed));
+	iov[0].iov_base = len;
+	iov[0].iov_len = sizeof(len);
+	iov[1].iov_base = sshbuf_mutable_ptr(ex.head);
+	iov[1].iov_len = sshbuf_len(ex.head);
+	iov[2].iov_base = (void *)stream;
+	iov[2].iov_len = streamlen;
+	iov[3].iov_base = sshbuf_mutable_ptr(ex.sealed);
+	iov[3].iov_len = sshbuf_len(ex.sealed);
+	if (sshbuf_len(ex.backlog) == 0 &&
+	    jeebs_ring_put(ex.ring, ex.ring_size, iov, 4)) {
+		kick();
+		return 0;
+	}
+	for (i = 0; i < 4; i++) {
+		if ((r = sshbuf_put(ex.backlog, iov[i].iov_base,
+		    iov[i].iov_len)) != 0)
+			return r;
+	}
+	flush();
+	return 0;
 }
 
 /* Collects the objects that changed, or all of them, in ex.objects. */
@@ -262,7 +303,7 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 	struct sshbuf *all = NULL;
 	struct jeebs_envelope env;
 	const u_char *stream;
-	size_t streamlen, at;
+	size_t streamlen;
 	uint64_t out_end = ex.out_written + sshbuf_len(output);
 	int r;
 
@@ -289,12 +330,11 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 	env.in_off = ex.in_read - sshbuf_len(input);
 	env.out_off = from;
 	env.acked_off = MINIMUM(acked(), from);
-	at = sshbuf_len(ex.backlog);
-	if ((r = sshbuf_put_u32(ex.backlog, 0)) != 0 ||
-	    (r = jeebs_chain_seal(ex.chain, &env, stream, streamlen,
-	    ex.objects, ex.backlog)) != 0 ||
-	    (r = sshbuf_poke_u32(ex.backlog, at,
-	    sshbuf_len(ex.backlog) - at - 4)) != 0)
+	sshbuf_reset(ex.head);
+	sshbuf_reset(ex.sealed);
+	if ((r = jeebs_chain_seal(ex.chain, &env, stream, streamlen,
+	    ex.objects, ex.head, ex.sealed)) != 0 ||
+	    (r = queue(stream, streamlen)) != 0)
 		goto out;
 	jeebs_forward_recorded(env.seq);
 	ex.in_recorded = env.in_off;
@@ -305,7 +345,6 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 	}
 	ex.records++;
 	ex.bytes += streamlen;
-	flush();
 	jeebs_testing_recorded(ssh, &env, stream, ex.objects, ex.state);
  out:
 	sshbuf_free(all);

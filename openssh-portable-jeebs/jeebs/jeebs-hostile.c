@@ -79,16 +79,19 @@ struct sshbuf *
 hostile_record(struct hostile *h, enum jeebs_record_type type,
     const u_char *stream, size_t len, const struct sshbuf *state)
 {
-	struct sshbuf *out;
+	struct sshbuf *out, *sealed;
 	int r;
 
-	if ((out = sshbuf_new()) == NULL)
+	if ((out = sshbuf_new()) == NULL || (sealed = sshbuf_new()) == NULL)
 		fatal_f("sshbuf_new");
 	h->last.type = type;
 	h->last.out_off += h->last.stream_len;
 	if ((r = jeebs_chain_seal(h->chain, &h->last, stream, len, state,
-	    out)) != 0)
+	    out, sealed)) != 0 ||
+	    (r = sshbuf_put(out, stream, len)) != 0 ||
+	    (r = sshbuf_putb(out, sealed)) != 0)
 		fatal_fr(r, "seal");
+	sshbuf_free(sealed);
 	return out;
 }
 

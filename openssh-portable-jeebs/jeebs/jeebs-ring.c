@@ -64,26 +64,63 @@ jeebs_ring_unmap(struct jeebs_ring *ring, uint32_t size)
 		(void)munmap(ring, (size_t)JEEBS_RING_HEADER + size);
 }
 
+/* Room for the producer; a tail that can't be counts as a full ring. */
+static size_t
+room(const struct jeebs_ring *ring, uint32_t size, uint64_t head)
+{
+	uint64_t used = head - __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+
+	return used > size ? 0 : (size_t)(size - used);
+}
+
+/* Copies to where head says, without moving it. */
+static void
+copy_in(struct jeebs_ring *ring, uint32_t size, uint64_t head,
+    const void *p, size_t len)
+{
+	u_char *data = (u_char *)ring + JEEBS_RING_HEADER;
+	size_t at = head & (size - 1);
+	size_t first = len < size - at ? len : size - at;
+
+	if (len == 0)
+		return;
+	memcpy(data + at, p, first);
+	memcpy(data, (const u_char *)p + first, len - first);
+}
+
+int
+jeebs_ring_put(struct jeebs_ring *ring, uint32_t size, const struct iovec *iov,
+    int n)
+{
+	uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
+	size_t left = room(ring, size, head);
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (iov[i].iov_len > left)
+			return 0;
+		left -= iov[i].iov_len;
+	}
+	for (i = 0; i < n; i++) {
+		copy_in(ring, size, head, iov[i].iov_base, iov[i].iov_len);
+		head += iov[i].iov_len;
+	}
+	__atomic_store_n(&ring->head, head, __ATOMIC_RELEASE);
+	return 1;
+}
+
 size_t
 jeebs_ring_write(struct jeebs_ring *ring, uint32_t size, const u_char *p,
     size_t len)
 {
-	u_char *data = (u_char *)ring + JEEBS_RING_HEADER;
-	uint64_t head, tail;
-	size_t first, at;
+	uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
+	size_t left = room(ring, size, head);
 
-	head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
-	tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
-	if (head - tail > size)
-		return 0;
-	if (len > size - (head - tail))
-		len = size - (head - tail);
+	if (len > left)
+		len = left;
 	if (len == 0)
 		return 0;
-	at = head & (size - 1);
-	first = len < size - at ? len : size - at;
-	memcpy(data + at, p, first);
-	memcpy(data, p + first, len - first);
+	copy_in(ring, size, head, p, len);
 	__atomic_store_n(&ring->head, head + len, __ATOMIC_RELEASE);
 	return len;
 }

@@ -6,6 +6,8 @@
 #ifndef JEEBS_RING_H
 #define JEEBS_RING_H
 
+#include <sys/uio.h>
+
 #include "jeebs-wire.h"
 
 #ifdef __cplusplus
@@ -22,6 +24,13 @@ extern "C" {
  */
 int	jeebs_ring_map(int memfd, struct jeebs_ring **, uint32_t *size);
 void	jeebs_ring_unmap(struct jeebs_ring *, uint32_t size);
+
+/*
+ * Appends all n pieces, and then shows them to the consumer at once, or none:
+ * returns 1 or 0. The caller kicks the consumer.
+ */
+int	jeebs_ring_put(struct jeebs_ring *, uint32_t size,
+    const struct iovec *, int n);
 
 /*
  * Appends as much of the len bytes as fits; returns how many that was. The

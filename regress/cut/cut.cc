@@ -140,15 +140,20 @@ struct Sealed {
 		must(chain != nullptr);
 		for (const Recorded &r : run) {
 			jeebs_envelope env = r.env;
-			sshbuf *objects = sshbuf_new();
-			must(objects != nullptr && sshbuf_put(objects,
-			    r.objects.data(), r.objects.size()) == 0);
+			sshbuf *objects = sshbuf_new(), *tail = sshbuf_new();
+			must(objects != nullptr && tail != nullptr &&
+			    sshbuf_put(objects, r.objects.data(),
+			    r.objects.size()) == 0);
 			sshbuf_reset(out);
 			if (jeebs_chain_seal(chain, &env, r.stream.data(),
-			    r.stream.size(), objects, out) != 0)
+			    r.stream.size(), objects, out, tail) != 0 ||
+			    sshbuf_put(out, r.stream.data(),
+			    r.stream.size()) != 0 ||
+			    sshbuf_putb(out, tail) != 0)
 				die(fmt::format("record {} can't be sealed",
 				    records.size()));
 			records.push_back(bytes(out));
+			sshbuf_free(tail);
 			sshbuf_free(objects);
 		}
 		jeebs_chain_free(chain);

@@ -26,15 +26,19 @@ void sealed(Input &in, jeebs_chain *chain, jeebs_envelope &env, sshbuf *out)
 	env.in_off += in.num(1);
 	const auto stream = in.take(in.num(1));
 	const auto body = in.take(in.num(2));
-	sshbuf *objects = sshbuf_new(), *rec = sshbuf_new();
+	sshbuf *objects = sshbuf_new(), *rec = sshbuf_new(),
+	    *tail = sshbuf_new();
 	jeebs_envelope e = env;
 
 	must(sshbuf_put(objects, body.data(), body.size()) == 0);
 	if (jeebs_chain_seal(chain, &e, stream.data(), stream.size(),
-	    objects, rec) == 0) {
+	    objects, rec, tail) == 0) {
 		env.out_off += stream.size();
-		must(sshbuf_put_stringb(out, rec) == 0);
+		must(sshbuf_put(rec, stream.data(), stream.size()) == 0 &&
+		    sshbuf_putb(rec, tail) == 0 &&
+		    sshbuf_put_stringb(out, rec) == 0);
 	}
+	sshbuf_free(tail);
 	sshbuf_free(objects);
 	sshbuf_free(rec);
 }

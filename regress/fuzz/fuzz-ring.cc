@@ -64,11 +64,20 @@ struct World {
 void step(World &w, Input &in)
 {
 	switch (in.num(1) % 8) {
-	case 0:
-	case 1: {	// an honest write of anything
+	case 0: {	// an honest write of anything
 		Bytes b = in.take(in.num(1));
 		must(jeebs_ring_write(w.map, size, b.data(), b.size()) <=
 		    b.size());
+		break;
+	}
+	case 1: {	// and one in two pieces
+		Bytes a = in.take(in.num(1)), b = in.take(in.num(1));
+		const uint64_t head = w.map->head;
+		const iovec iov[] = {
+			{const_cast<uint8_t *>(a.data()), a.size()},
+			{const_cast<uint8_t *>(b.data()), b.size()}};
+		const int n = jeebs_ring_put(w.map, size, iov, 2);
+		must(w.map->head == head + (n == 1 ? a.size() + b.size() : 0));
 		break;
 	}
 	case 2:

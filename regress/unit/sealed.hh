@@ -85,6 +85,22 @@ inline std::string text(const sshbuf *b)
 	    sshbuf_len(b));
 }
 
+// One record from end to end; rec is empty after an error.
+inline int seal_whole(jeebs_chain *chain, jeebs_envelope &e,
+    std::string_view stream, std::string_view state, Blob &rec)
+{
+	BufPtr s = buf(state), head = buf(), tail = buf();
+	int r = jeebs_chain_seal(chain, &e,
+	    reinterpret_cast<const u_char *>(stream.data()), stream.size(),
+	    s.get(), head.get(), tail.get());
+	rec = blob(head.get());
+	if (r == 0)
+		rec.insert(rec.end(), stream.begin(), stream.end());
+	Blob end = blob(tail.get());
+	rec.insert(rec.end(), end.begin(), end.end());
+	return r;
+}
+
 inline KeyPtr make_key(int type)
 {
 	sshkey *k = nullptr;

@@ -178,15 +178,13 @@ BOOST_AUTO_TEST_CASE(write, *boost::unit_test::disabled())
 	ChainPtr c(jeebs_chain_new(session_key, root->record_id, root->epoch));
 	for (const Expected &e : chain) {
 		jeebs_envelope env{};
-		BufPtr state = buf(e.state), out = buf();
 		env.type = e.type;
 		env.in_off = e.in_off;
 		env.out_off = e.out_off;
 		env.acked_off = e.acked_off;
-		SSH_OK(jeebs_chain_seal(c.get(), &env,
-		    reinterpret_cast<const u_char *>(e.stream.data()),
-		    e.stream.size(), state.get(), out.get()));
-		records.push_back(blob(out.get()));
+		Blob rec;
+		SSH_OK(seal_whole(c.get(), env, e.stream, e.state, rec));
+		records.push_back(rec);
 	}
 	SSH_OK(sshkey_putb(hostkey.get(), pubkey.get()));
 	const jeebs_tcp_state t = sample_tcp();

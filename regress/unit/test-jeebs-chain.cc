@@ -25,12 +25,7 @@ struct Sealer {
 	int try_seal(jeebs_envelope &e, const std::string &stream,
 	    const std::string &state, Blob &rec)
 	{
-		BufPtr s = buf(state), o = buf();
-		int r = jeebs_chain_seal(chain.get(), &e,
-		    reinterpret_cast<const u_char *>(stream.data()),
-		    stream.size(), s.get(), o.get());
-		rec = blob(o.get());
-		return r;
+		return seal_whole(chain.get(), e, stream, state, rec);
 	}
 
 	Blob seal(jeebs_record_type type, const std::string &stream = "stream",
@@ -116,7 +111,7 @@ BOOST_AUTO_TEST_CASE(records_append_to_what_is_in_the_buffer)
 	jeebs_envelope e{};
 	e.type = JEEBS_REC_CHECKPOINT;
 	SSH_OK(jeebs_chain_seal(s.chain.get(), &e, nullptr, 0, state.get(),
-	    out.get()));
+	    out.get(), out.get()));
 	BOOST_TEST(text(out.get()).substr(0, 6) == "before");
 	SSH_OK(sshbuf_consume(out.get(), 6));
 	SSH_OK(open(make_chain(), blob(out.get())).r);
@@ -310,18 +305,25 @@ BOOST_AUTO_TEST_CASE(no_space_spends_no_sequence_number)
 {
 	Sealer s;
 	(void)s.seal(JEEBS_REC_CHECKPOINT);
-	BufPtr state = buf("state"), out = buf();
+	BufPtr state = buf(std::string(300, 's')), head = buf("h"),
+	    out = buf("o");
 	SSH_OK(sshbuf_set_max_size(out.get(), 256));
 	jeebs_envelope e{};
 	e.type = JEEBS_REC_PROGRESS;
 	e.in_off = s.in;
 	e.out_off = s.out;
 	Blob stream(300);
-	SSH_IS(jeebs_chain_seal(s.chain.get(), &e, stream.data(),
-	    stream.size(), state.get(), out.get()), SSH_ERR_NO_BUFFER_SPACE);
-	BOOST_TEST(sshbuf_len(out.get()) == 0U);
-	SSH_OK(jeebs_chain_seal(s.chain.get(), &e, stream.data(), 10,
-	    state.get(), out.get()));
+	auto seal = [&](sshbuf *sealed) {
+		return jeebs_chain_seal(s.chain.get(), &e, stream.data(),
+		    stream.size(), state.get(), head.get(), sealed);
+	};
+	SSH_IS(seal(out.get()), SSH_ERR_NO_BUFFER_SPACE);
+	BOOST_TEST(text(out.get()) == "o");
+	BOOST_TEST(text(head.get()) == "h");
+	SSH_IS(seal(head.get()), SSH_ERR_INVALID_ARGUMENT);
+	BOOST_TEST(text(head.get()) == "h");
+	state = buf("state");
+	SSH_OK(seal(out.get()));
 	BOOST_TEST(e.seq == 2U);
 }
 

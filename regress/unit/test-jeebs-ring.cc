@@ -47,6 +47,16 @@ struct Ring {
 		return jeebs_ring_write(ring, size, b.data(), b.size());
 	}
 
+	int put(const std::vector<Blob> &pieces)
+	{
+		std::vector<iovec> iov;
+		for (const Blob &b : pieces)
+			iov.push_back({const_cast<uint8_t *>(b.data()),
+			    b.size()});
+		return jeebs_ring_put(ring, size, iov.data(),
+		    static_cast<int>(iov.size()));
+	}
+
 	// What a consumer does, byte by byte.
 	Blob take()
 	{
@@ -96,6 +106,20 @@ BOOST_AUTO_TEST_CASE(a_full_ring_takes_what_fits)
 	BOOST_TEST(r.write({}) == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(pieces_go_in_all_or_none)
+{
+	Ring r(4096);
+	BOOST_TEST(r.put({pattern(0, 1000), {}, pattern(1000, 2000)}) == 1);
+	BOOST_TEST(r.put({pattern(0, 96), pattern(96, 1001)}) == 0);
+	BOOST_TEST(r.ring->head == 3000U);
+	BOOST_TEST((r.take() == pattern(0, 3000)));
+	BOOST_TEST(r.put({pattern(3000, 1500), pattern(4500, 2596)}) == 1);
+	BOOST_TEST(r.put({pattern(0, 1)}) == 0);
+	BOOST_TEST((r.take() == pattern(3000, 4096)));
+	BOOST_TEST(r.put({}) == 1);
+	BOOST_TEST(r.ring->head == 7096U);
+}
+
 BOOST_AUTO_TEST_CASE(an_impossible_tail_is_a_full_ring)
 {
 	Ring r(4096);
@@ -104,6 +128,7 @@ BOOST_AUTO_TEST_CASE(an_impossible_tail_is_a_full_ring)
 	    uint64_t{1} << 63 }) {
 		r.ring->tail = tail;
 		BOOST_TEST(r.write(pattern(0, 10)) == 0U);
+		BOOST_TEST(r.put({pattern(0, 10)}) == 0);
 	}
 	BOOST_TEST(r.ring->head == 100U);
 }

@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(session_key_goes_on_in_a_chain)
 	BufPtr state = buf("state"), b = buf();
 	env.type = JEEBS_REC_CHECKPOINT;
 	SSH_OK(jeebs_chain_seal(out.get(), &env, nullptr, 0, state.get(),
-	    b.get()));
+	    b.get(), b.get()));
 
 	SSH_OK(h.open(rec, back, got));
 	ChainPtr in(jeebs_chain_new(got.data(), back->record_id, back->epoch));
@@ -240,7 +240,7 @@ BOOST_AUTO_TEST_CASE(a_chained_record_is_no_root)
 	BufPtr state = buf("x"), b = buf();
 	env.type = JEEBS_REC_CHECKPOINT;
 	SSH_OK(jeebs_chain_seal(c.get(), &env, nullptr, 0, state.get(),
-	    b.get()));
+	    b.get(), b.get()));
 	SSH_IS(h.verify(blob(b.get())), SSH_ERR_INVALID_FORMAT);
 
 	const u_char *stream;
