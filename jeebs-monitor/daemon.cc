@@ -107,7 +107,8 @@ Daemon::Daemon(boost::asio::io_context &io, const Config &config,
 	}),
       restorer_(make_repair_restorer()),
       link_(io, key, link_options(config), link_handlers()),
-      replica_(store_, link_, {[this](const StoredSession &s) {
+      to_primary_(io, link_),
+      replica_(store_, to_primary_.sink(), {[this](const StoredSession &s) {
 		tap_.add(s.flow, s.tcp.snd_base, s.tcp.rcv_base,
 		    {s.acked_off, s.out_end, s.in_off});
 	}, [this](const Flow &f) { tap_.remove(f); },

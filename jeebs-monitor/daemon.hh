@@ -20,6 +20,7 @@
 #include "command.hh"
 #include "config.hh"
 #include "ctl.hh"
+#include "delayed-sink.hh"
 #include "detector.hh"
 #include "epoch-file.hh"
 #include "export.hh"
@@ -103,6 +104,7 @@ private:
 	AckProbe ack_probe_;
 	std::unique_ptr<TcpRestorer> restorer_;
 	Link link_;
+	DelayedSink to_primary_;
 	Replica replica_;
 	std::unique_ptr<InputGate> gate_;	// null without input commit
 	ExportServer export_;
