@@ -3,12 +3,14 @@
 
 #include <array>
 
+// Before the kernel's headers, which then leave its types alone.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <libmnl/libmnl.h>
 #include <libnetfilter_queue/libnetfilter_queue.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink_queue.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include "read-waiter.hh"
 #include "unique_fd.hh"

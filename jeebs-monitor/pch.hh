@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
-// Precompiled for every jeebs-monitor source and test, since Asio and spdlog
-// take seconds each to parse. A build aid only: each file still includes what
-// it uses (`make PCH=no` builds without).
+// Precompiled for every jeebs-monitor source and test. A build aid only: each file
+// still includes what it uses (`make PCH=no` builds without). What isn't used
+// nearly everywhere isn't here: small files wait longer for a large one than Asio
+// takes to parse.
 // Owner: the build. No code.
 #pragma once
 
@@ -23,9 +24,5 @@
 #include <variant>
 #include <vector>
 
-#include <boost/asio.hpp>
-#include <boost/asio/ssl.hpp>
-
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <tl/expected.hpp>

@@ -4,10 +4,12 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
-#include <linux/netfilter.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+
+#include <linux/netfilter.h>
 
 #include "announce.hh"
 #include "firewall.hh"

@@ -3,6 +3,7 @@
 // ThreadSanitizer sees that thread and the event loop at once.
 #include <boost/test/unit_test.hpp>
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <memory>
