@@ -60,6 +60,12 @@
  */
 #define INPUT_MS		5
 #define INPUT_BYTES		(16 * 1024)
+/*
+ * While the standby has yet to answer, what is less than this waits for the
+ * answer: nothing of it could leave earlier, and each record costs three
+ * processes a turn.
+ */
+#define GATHER_BYTES		(64 * 1024)
 /* How much farther than upstream sshd may seal ahead of the client. */
 #define PIPELINE_FACTOR		8
 /* Unsent records beyond this: jeebsd is stuck, stop sealing. */
@@ -96,7 +102,7 @@ static struct {
 	uint64_t in_read;	/* offset of the next byte from the client */
 	uint64_t out_written;	/* offset of the next byte to write(2) */
 	uint64_t committed;	/* highest offset any standby held */
-	uint64_t in_recorded, out_recorded;
+	uint64_t in_recorded, out_recorded, last_seq;
 	struct sshbuf *tail;	/* written, perhaps not acknowledged */
 	uint64_t tail_start;
 	u_int records;		/* since the last checkpoint */
@@ -346,6 +352,7 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 	    (r = queue(stream, streamlen)) != 0)
 		goto out;
 	jeebs_forward_recorded(env.seq);
+	ex.last_seq = env.seq;
 	ex.in_recorded = env.in_off;
 	ex.input_due = 0;
 	ex.out_recorded = out_end;
@@ -592,9 +599,12 @@ record_due(struct ssh *ssh)
 	struct sshbuf *output = ssh_packet_get_output(ssh);
 	struct sshbuf *input = ssh_packet_get_input(ssh);
 	uint64_t consumed = ex.in_read - sshbuf_len(input) - ex.in_recorded;
+	uint64_t made = ex.out_written + sshbuf_len(output) - ex.out_recorded;
 
-	if (jeebs_forward_due() ||
-	    ex.out_written + sshbuf_len(output) != ex.out_recorded)
+	if (made < GATHER_BYTES && consumed < GATHER_BYTES &&
+	    jeebs_ring_committed_seq(ex.ring) < ex.last_seq)
+		return 0;
+	if (made != 0 || jeebs_forward_due())
 		return 1;
 	if (consumed == 0)
 		return 0;
