@@ -249,8 +249,22 @@ void LinkConnection::enqueue(Buffer b)
 	said_ = Clock::now();
 	counters_.frames_out++;
 	counters_.bytes_out += b.size();
+	// A key's packet or its commit goes at once; what is large gathers.
+	const bool at_once = b.size() < small_frame && secured_ && !writing_ &&
+	    !flush_posted_;
 	queue_.push_back(std::move(b));
-	post_flush();
+	if (!at_once) {
+		post_flush();
+		return;
+	}
+	auto sent = write_out();
+	if (sent && *sent)
+		return;
+	if (sent)
+		want_write();
+	else	// whoever sends doesn't expect to lose the link by it
+		asio::post(socket_.get_executor(), [self = shared_from_this(),
+		    what = sent.error().what] { self->lose(what); });
 }
 
 void LinkConnection::post_flush()
@@ -290,23 +304,27 @@ Result<void> LinkConnection::seal_queue()
 	return {};
 }
 
-void LinkConnection::flush()
+// Seals and sends up to one batch; false if the socket is full.
+Result<bool> LinkConnection::write_out()
 {
 	Result<bool> sent = true;
 	for (size_t n = 0; n < batch_bytes; n += send_ahead) {
-		if (secured_) {
-			if (auto ok = seal_queue(); !ok) {
-				lose(ok.error().what);
-				return;
-			}
-		}
+		if (secured_)
+			if (auto ok = seal_queue(); !ok)
+				return tl::unexpected(ok.error());
 		sent = tls_->flush();
-		if (!sent) {
-			lose(sent.error().what);
-			return;
-		}
-		if (!*sent || queue_.empty())
+		if (!sent || !*sent || queue_.empty())
 			break;
+	}
+	return sent;
+}
+
+void LinkConnection::flush()
+{
+	auto sent = write_out();
+	if (!sent) {
+		lose(sent.error().what);
+		return;
 	}
 	if (!*sent)
 		want_write();

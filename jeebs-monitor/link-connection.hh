@@ -90,6 +90,7 @@ private:
 	void tick();
 	void post_flush();
 	Result<void> seal_queue();
+	[[nodiscard]] Result<bool> write_out();
 	void flush();
 
 	boost::asio::ip::tcp::socket socket_;

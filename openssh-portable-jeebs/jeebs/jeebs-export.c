@@ -55,17 +55,11 @@
 #define CHECKPOINT_BYTES	(256 * 1024)
 #define CHECKPOINT_RECORDS	128
 /*
- * Input alone is recorded with the output that it causes, if that comes soon: a
- * key and its echo need one record.
+ * What is neither a key nor its echo waits while the standby has yet to answer,
+ * or until there is more of it: each record costs three processes a turn.
  */
-#define INPUT_MS		5
-#define INPUT_BYTES		(16 * 1024)
-/*
- * While the standby has yet to answer, what is less than this waits for the
- * answer: nothing of it could leave earlier, and each record costs three
- * processes a turn.
- */
-#define GATHER_BYTES		(64 * 1024)
+#define GATHER_MIN		(4 * 1024)
+#define GATHER_MAX		(128 * 1024)
 /* How much farther than upstream sshd may seal ahead of the client. */
 #define PIPELINE_FACTOR		8
 /* Unsent records beyond this: jeebsd is stuck, stop sealing. */
@@ -85,9 +79,7 @@ static struct {
 	int gated;		/* PROTECTED, or WAITING after it */
 	int mon_fd;
 	int sock;
-	int timer;		/* timerfd: to try again, or for input */
-	int input_timed;	/* PROTECTED: it is armed */
-	int input_due;
+	int timer;		/* timerfd, armed while WAITING */
 	int retry_ms;
 	int kick, commit;	/* tokens of eight bytes */
 	struct jeebs_ring *ring;
@@ -179,7 +171,6 @@ detach(void)
 	sshbuf_reset(ex.backlog);
 	memset(&never, 0, sizeof(never));
 	(void)timerfd_settime(ex.timer, 0, &never, NULL);
-	ex.input_timed = ex.input_due = 0;
 	ex.phase = OFF;
 }
 
@@ -354,7 +345,6 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 	jeebs_forward_recorded(env.seq);
 	ex.last_seq = env.seq;
 	ex.in_recorded = env.in_off;
-	ex.input_due = 0;
 	ex.out_recorded = out_end;
 	if (type == JEEBS_REC_CHECKPOINT) {
 		ex.records = 0;
@@ -379,21 +369,15 @@ give_up(int r, const char *what)
 }
 
 static void
-set_timer(int ms)
+retry_soon(void)
 {
 	struct itimerspec when;
 
 	memset(&when, 0, sizeof(when));
-	when.it_value.tv_sec = ms / 1000;
-	when.it_value.tv_nsec = ms % 1000 * 1000000L;
+	when.it_value.tv_sec = ex.retry_ms / 1000;
+	when.it_value.tv_nsec = ex.retry_ms % 1000 * 1000000L;
 	if (timerfd_settime(ex.timer, 0, &when, NULL) == -1)
 		fatal_f("timerfd_settime: %s", strerror(errno));
-}
-
-static void
-retry_soon(void)
-{
-	set_timer(ex.retry_ms);
 	ex.retry_ms = MINIMUM(ex.retry_ms * 2, WAITING_RETRY_MAX);
 }
 
@@ -589,7 +573,7 @@ newkeys(struct ssh *ssh)
 static u_int
 npoll(void)
 {
-	return 4;
+	return 3;
 }
 
 /* Is there anything that the last record doesn't say? */
@@ -598,22 +582,13 @@ record_due(struct ssh *ssh)
 {
 	struct sshbuf *output = ssh_packet_get_output(ssh);
 	struct sshbuf *input = ssh_packet_get_input(ssh);
-	uint64_t consumed = ex.in_read - sshbuf_len(input) - ex.in_recorded;
-	uint64_t made = ex.out_written + sshbuf_len(output) - ex.out_recorded;
+	uint64_t n = ex.in_read - sshbuf_len(input) - ex.in_recorded +
+	    ex.out_written + sshbuf_len(output) - ex.out_recorded;
 
-	if (made < GATHER_BYTES && consumed < GATHER_BYTES &&
+	if (n >= GATHER_MIN && n < GATHER_MAX &&
 	    jeebs_ring_committed_seq(ex.ring) < ex.last_seq)
 		return 0;
-	if (made != 0 || jeebs_forward_due())
-		return 1;
-	if (consumed == 0)
-		return 0;
-	if (ex.input_due || consumed >= INPUT_BYTES)
-		return 1;
-	if (!ex.input_timed)
-		set_timer(INPUT_MS);
-	ex.input_timed = 1;
-	return 0;
+	return n != 0 || jeebs_forward_due();
 }
 
 static void
@@ -650,10 +625,9 @@ prepare_poll(struct ssh *ssh, struct pollfd *pfd)
 {
 	update(ssh);
 	pfd[0].fd = ex.mon_fd;
-	pfd[1].fd = ex.phase == PROTECTED ? ex.commit : -1;
+	pfd[1].fd = ex.phase == PROTECTED ? ex.commit : ex.timer;
 	pfd[2].fd = jeebs_forward_fd();
-	pfd[3].fd = ex.phase != OFF ? ex.timer : -1;
-	pfd[0].events = pfd[1].events = pfd[2].events = pfd[3].events = POLLIN;
+	pfd[0].events = pfd[1].events = pfd[2].events = POLLIN;
 }
 
 static int
@@ -664,7 +638,7 @@ after_poll(struct ssh *ssh, struct pollfd *pfd, int *ret)
 	int woken = 0;
 
 	*ret -= (pfd[0].revents != 0) + (pfd[1].revents != 0) +
-	    (pfd[2].revents != 0) + (pfd[3].revents != 0);
+	    (pfd[2].revents != 0);
 	/* The client can't answer a probe that is held back here. */
 	if (ex.gated && sshbuf_len(output) != 0 &&
 	    may_write(ssh, sshbuf_len(output)) == 0)
@@ -675,13 +649,6 @@ after_poll(struct ssh *ssh, struct pollfd *pfd, int *ret)
 		if (ex.ring != NULL)
 			jeebs_forward_committed(
 			    jeebs_ring_committed_seq(ex.ring));
-		woken = 1;
-	}
-	if (pfd[3].revents != 0 && pfd[3].fd != -1) {
-		if (read(pfd[3].fd, &n, sizeof(n)) == -1 && errno != EAGAIN)
-			error_f("read: %s", strerror(errno));
-		ex.input_due = ex.input_timed;
-		ex.input_timed = 0;
 		woken = 1;
 	}
 	if (pfd[2].revents != 0)
