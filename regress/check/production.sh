@@ -21,13 +21,9 @@ echo "switches: ${names[*]}"
 
 # has FILE: which of the names, and of the functions, are in it
 has() {
-	local n text
-	text=$(strings -a -n 4 "$1"; nm -a "$1" 2> /dev/null || :)
-	for n in "${names[@]}" jeebs_testing jeebs_hostile 'jeebs testing'; do
-		if grep -qF -e "$n" <<< "$text"; then
-			echo "$n"
-		fi
-	done
+	{ strings -a -n 4 "$1"; nm -a "$1" 2> /dev/null || :; } |
+	    { grep -oF -f <(printf '%s\n' "${names[@]}" jeebs_testing \
+		jeebs_hostile 'jeebs testing') || :; } | sort -u
 }
 
 for f in "$build"/openssh/{sshd,sshd-session,sshd-auth,sshd-adopt,ssh,libssh.a} \
@@ -43,7 +39,7 @@ found=$(for f in openssh/sshd-session openssh/sshd-adopt monitor/jeebsd; do
 	has "$build/testing/$f"
 done)
 for n in "${names[@]}"; do
-	grep -qxF -e "$n" <<< "$found" ||
+	grep -qF -e "$n" <<< "$found" ||
 	    { echo "$n is in no program of make testing" >&2; rc=1; }
 done
 exit "$rc"
