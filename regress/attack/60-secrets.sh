@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
+# beside: yes
 # timeout: 240
 # Neither what jeebsd has in memory on either host, nor its files, nor what goes
 # over the link opens a session record, and none of it holds a secret that the

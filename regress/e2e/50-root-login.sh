@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
+# beside: yes
 # Root's session outlives its host too, also one that may have forced commands
 # only.
 . "$(dirname "$0")/lib.bash"

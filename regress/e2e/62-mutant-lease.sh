@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
+# beside: yes
 # A primary whose kernel doesn't fall silent when the lease has run out: the
 # auditor sees it.
 . "$(dirname "$0")/lib.bash"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
+# beside: yes
 # A jeebsd that lets the client's packets through before the standby has them:
 # the auditor sees it.
 . "$(dirname "$0")/lib.bash"
