@@ -33,6 +33,15 @@ footprint() {
 		s/([0-9a-f]{2}:){5}[0-9a-f]{2}/MAC/g; s/fe80::[0-9a-f:]+/LOCAL/g; s/@if[0-9]+//'
 }
 
+# sshd-adopt has its spare workers (jeebs-worker.c) on both hosts: a footprint of
+# before they were there would have others think that they were left.
+workers_are_there() {
+	local h
+	for h in alpha beta; do
+		(($(lab exec "$h" -- pgrep -cx sshd-adopt) == 1 + 8)) || return
+	done
+}
+
 # more_than BASE HOST: what HOST has beyond that.
 more_than() {
 	comm -13 <(sort <<<"$1") <(footprint "$2" | sort)
