@@ -1,0 +1,16 @@
+/* confdefs.h */
+#define PACKAGE_NAME "jeebs"
+#define PACKAGE_TARNAME "jeebs"
+#define PACKAGE_VERSION "0.1"
+#define PACKAGE_STRING "jeebs 0.1"
+#define PACKAGE_BUGREPORT ""
+#define PACKAGE_URL ""
+/* end confdefs.h.  */
+
+int
+main (void)
+{
+
+  ;
+  return 0;
+}
