@@ -260,11 +260,14 @@ void LinkConnection::enqueue(Buffer b)
 	auto sent = write_out();
 	if (sent && *sent)
 		return;
-	if (sent)
+	if (sent) {
 		want_write();
-	else	// whoever sends doesn't expect to lose the link by it
-		asio::post(socket_.get_executor(), [self = shared_from_this(),
-		    what = sent.error().what] { self->lose(what); });
+		return;
+	}
+	// Whoever sends doesn't expect to lose the link by it. What follows waits.
+	flush_posted_ = true;
+	asio::post(socket_.get_executor(), [self = shared_from_this(),
+	    what = sent.error().what] { self->lose(what); });
 }
 
 void LinkConnection::post_flush()

@@ -105,7 +105,7 @@ jeebs_chain_seal(struct jeebs_chain *chain, struct jeebs_envelope *env,
     struct sshbuf *head, struct sshbuf *sealed)
 {
 	size_t statelen = sshbuf_len(state);
-	size_t head_start = sshbuf_len(head), sealed_start = 0;
+	size_t head_start = sshbuf_len(head), sealed_start = sshbuf_len(sealed);
 	u_char *p;
 	int r;
 
@@ -125,12 +125,12 @@ jeebs_chain_seal(struct jeebs_chain *chain, struct jeebs_envelope *env,
 	if (chain_check(chain, env) != 0)
 		return SSH_ERR_INVALID_ARGUMENT;
 
-	if ((r = jeebs_envelope_put(head, env)) != 0)
-		return r == SSH_ERR_INVALID_FORMAT ?
-		    SSH_ERR_INVALID_ARGUMENT : r;
-	sealed_start = sshbuf_len(sealed);
-	if ((r = sshbuf_reserve(sealed, statelen + JEEBS_TAG_LEN, &p)) != 0)
+	if ((r = jeebs_envelope_put(head, env)) != 0 ||
+	    (r = sshbuf_reserve(sealed, statelen + JEEBS_TAG_LEN, &p)) != 0) {
+		if (r == SSH_ERR_INVALID_FORMAT)
+			r = SSH_ERR_INVALID_ARGUMENT;
 		goto fail;
+	}
 	chain->use = CHAIN_SEALS;
 	if (!chain_begin(chain, env, sshbuf_ptr(head) + head_start, stream,
 	    1) || !jeebs_aead_crypt(chain->evp, p, sshbuf_ptr(state),
@@ -143,7 +143,9 @@ jeebs_chain_seal(struct jeebs_chain *chain, struct jeebs_envelope *env,
 	chain_advance(chain, env, p + statelen);
 	return 0;
  fail:
-	(void)sshbuf_consume_end(sealed, sshbuf_len(sealed) - sealed_start);
+	if (sealed != head)
+		(void)sshbuf_consume_end(sealed,
+		    sshbuf_len(sealed) - sealed_start);
 	(void)sshbuf_consume_end(head, sshbuf_len(head) - head_start);
 	return r;
 }

@@ -55,8 +55,8 @@
 #define CHECKPOINT_BYTES	(256 * 1024)
 #define CHECKPOINT_RECORDS	128
 /*
- * What is neither a key nor its echo waits while the standby has yet to answer,
- * or until there is more of it: each record costs three processes a turn.
+ * After a record of bulk, more bulk waits until the standby has answered or there
+ * is more of it: each record costs three processes a turn.
  */
 #define GATHER_MIN		(4 * 1024)
 #define GATHER_MAX		(128 * 1024)
@@ -94,7 +94,8 @@ static struct {
 	uint64_t in_read;	/* offset of the next byte from the client */
 	uint64_t out_written;	/* offset of the next byte to write(2) */
 	uint64_t committed;	/* highest offset any standby held */
-	uint64_t in_recorded, out_recorded, last_seq;
+	uint64_t in_recorded, out_recorded;
+	uint64_t last_seq, last_bytes;	/* of the last record */
 	struct sshbuf *tail;	/* written, perhaps not acknowledged */
 	uint64_t tail_start;
 	u_int records;		/* since the last checkpoint */
@@ -344,6 +345,7 @@ record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
 		goto out;
 	jeebs_forward_recorded(env.seq);
 	ex.last_seq = env.seq;
+	ex.last_bytes = env.in_off - ex.in_recorded + streamlen;
 	ex.in_recorded = env.in_off;
 	ex.out_recorded = out_end;
 	if (type == JEEBS_REC_CHECKPOINT) {
@@ -585,7 +587,7 @@ record_due(struct ssh *ssh)
 	uint64_t n = ex.in_read - sshbuf_len(input) - ex.in_recorded +
 	    ex.out_written + sshbuf_len(output) - ex.out_recorded;
 
-	if (n >= GATHER_MIN && n < GATHER_MAX &&
+	if (n >= GATHER_MIN && n < GATHER_MAX && ex.last_bytes >= GATHER_MIN &&
 	    jeebs_ring_committed_seq(ex.ring) < ex.last_seq)
 		return 0;
 	return n != 0 || jeebs_forward_due();

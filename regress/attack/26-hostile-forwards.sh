@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # A user's process that gives jeebsd wrong connections to look after: descriptors
 # of other kinds, ones that close(2) waits for, ones that change while jeebsd looks
 # at them. None is kept, nobody else waits.

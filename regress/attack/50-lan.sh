@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # timeout: 180
 # A hostile host on the servers' LAN that has overheard everything: forged,
 # replayed and damaged heartbeats and floods of them, forged ACKs, data, RSTs,

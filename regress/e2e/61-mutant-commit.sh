@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # An sshd that doesn't wait for the standby's commit: the auditor sees it.
 . "$(dirname "$0")/lib.bash"
 . "$top/regress/e2e/mutant.bash"

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # A jeebsd that lets the client's packets through before the standby has them:
 # the auditor sees it.
 . "$(dirname "$0")/lib.bash"
