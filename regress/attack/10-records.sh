@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # Real records, edited by somebody who holds the standby's store or the way to
 # it, before the real sshd-adopt: bits flipped, cut, shuffled, spliced, rolled
 # back, replayed. FLIP_EVERY=1 flips all there is

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # A user's process writes records that claim to be others, and breaks the rings
 # and the frames they go through: refused by jeebsd with a line in the log, at
 # once; its own session goes on unprotected, everybody else's untouched.

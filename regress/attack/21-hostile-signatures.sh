@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # A user's process and what it could turn into authority: MON's signatures,
 # MON's channel to jeebsd, the sockets of jeebsd and sshd-adopt, descriptors that
 # it inherited.

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # What jeebsd can't see is wrong: a record that the session's key sealed, or
 # nearly, with nonsense in it. At the takeover such a session is refused with a
 # reason and reset; the honest one beside it goes on. And what a hostile process

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # A user who logs in again and again, until jeebsd has no more descriptors for
 # him, on hosts where those are few. His further sessions go on unprotected, and
 # one line of the log says why; another user's are protected before and after;

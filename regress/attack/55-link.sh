@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # timeout: 150
 # A hostile peer on the link: strangers, without a key, with another one, with a
 # key that was taken back, older TLS, garbage, a recorded connection, many that

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # timeout: 120
 # A hostile user on the servers, at jeebsd's and sshd-adopt's sockets and files:
 # kept out by their modes, and where these were loosened by mistake, by who it

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # timeout: 240
 # Neither what jeebsd has in memory on either host, nor its files, nor what goes
 # over the link opens a session record, and none of it holds a secret that the

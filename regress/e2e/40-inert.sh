@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # With Jeebs no, and with no jeebsd, it is stock sshd.
 . "$(dirname "$0")/lib.bash"
 on_vip() {

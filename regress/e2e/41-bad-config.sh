@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # Wrong settings: file, line and key are named, the exit status isn't 0, and
 # nothing starts. Run without a lab.
 . "$(dirname "$0")/lib.bash"

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # The standby has other host keys: a session is not protected by it and works as
 # ever; the log says why; when the primary dies it is reset, not left hanging.
 . "$(dirname "$0")/lib.bash"

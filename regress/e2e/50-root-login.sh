@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # Root's session outlives its host too, also one that may have forced commands
 # only.
 . "$(dirname "$0")/lib.bash"

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # The auditor isn't silent when something is wrong: alpha's packet filter is
 # emptied, so that a dying sshd says FIN and alpha goes on to speak as the VIP
 # after its lease. And it says so when there is nothing to audit.

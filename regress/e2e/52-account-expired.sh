@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # PAM's account rules of the host that adopts hold: a password that has expired
 # there is to be changed before the new shell; an account that has expired there
 # isn't adopted, the session is reset and the log says why.

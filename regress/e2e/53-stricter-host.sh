@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # The standby's rules are stricter than those under which the user logged in:
 # what it wouldn't have let in it doesn't adopt.
 . "$(dirname "$0")/lib.bash"

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # A primary whose kernel doesn't fall silent when the lease has run out: the
 # auditor sees it.
 . "$(dirname "$0")/lib.bash"

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # An adoption from an older state than the one whose bytes have been on the
 # wire: other plaintext under the same counters. The auditor sees it.
 . "$(dirname "$0")/lib.bash"

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # A host that hears of a newer epoch and serves on: the auditor sees it.
 . "$(dirname "$0")/lib.bash"
 . "$top/regress/e2e/mutant.bash"

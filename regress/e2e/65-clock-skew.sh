@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# beside: yes
 # beta's clock is an hour ahead of alpha's: sessions are protected and adopted in
 # both directions. If it is more than a recovery key's life behind, alpha
 # refuses beta's keys, and says so.
