@@ -258,16 +258,15 @@ void LinkConnection::enqueue(Buffer b)
 		return;
 	}
 	auto sent = write_out();
-	if (sent && *sent)
-		return;
-	if (sent) {
+	if (!sent) {
+		// Whoever sends doesn't expect to lose the link by it, and what
+		// follows waits.
+		flush_posted_ = true;
+		asio::post(socket_.get_executor(), [self = shared_from_this(),
+		    what = sent.error().what] { self->lose(what); });
+	} else if (!*sent) {
 		want_write();
-		return;
 	}
-	// Whoever sends doesn't expect to lose the link by it. What follows waits.
-	flush_posted_ = true;
-	asio::post(socket_.get_executor(), [self = shared_from_this(),
-	    what = sent.error().what] { self->lose(what); });
 }
 
 void LinkConnection::post_flush()

@@ -7,9 +7,11 @@ logs=${JEEBS_LAB_DIR:-/run/jeebs-lab}/$JEEBS_LAB/hosts
 # one time are not what sshd's own limit is to thin out.
 # ARGS: of the lab.
 hostile_lab() {
-	# Hosts on a busy machine must not look like dead ones.
-	lab_up --testing --set sshd.MaxStartups=100 --set timing.detect=2s \
-		--set timing.alone-after=8s "$@"
+	local times=()
+	# Sanitized programs on a busy machine must not look like dead ones.
+	[[ -z ${JEEBS_REPORTS-} ]] ||
+		times=(--set timing.detect=2s --set timing.alone-after=8s)
+	lab_up --testing --set sshd.MaxStartups=100 "${times[@]}" "$@"
 	login honest vip -l root
 	jeebsd_a=$(lab exec alpha -- cat /run/jeebsd.pid)
 	jeebsd_b=$(lab exec beta -- cat /run/jeebsd.pid)
