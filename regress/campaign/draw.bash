@@ -56,3 +56,12 @@ drawn() {
 	echo "$family $cipher mirror=$mirror rekey=$rekey pause=$pause_ms" \
 		"freeze=$freeze_ms cut=$cut_ms loss=$loss works: ${works[*]} faults:$said"
 }
+
+# said_kinds: what is in the array kinds, how many of each fault.
+said_kinds() {
+	local fault said=
+	for fault in $(printf '%s\n' "${!kinds[@]}" | sort); do
+		said+="${said:+, }$fault ${kinds[$fault]}"
+	done
+	echo "$said"
+}

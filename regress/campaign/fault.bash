@@ -15,10 +15,38 @@ is_settled() {
 		length) == $n' >/dev/null
 }
 
+# settled WHAT: that, and each of $shells answers; $nested_pid is the shell on target,
+# where there is one.
+settled() {
+	local n
+	check "$1: protected again" within 40 is_settled
+	for n in "${shells[@]}"; do
+		check "$1: $n answers" shell_answers "$n" 20000
+		check "$1: the same client process of $n" pty "$n" alive
+	done
+	[[ -z ${nested_pid-} ]] ||
+		is "$1: the same shell on target" "$(shell_pid nested)" "$nested_pid"
+}
+
 restart_sshd() {
-	lab exec "$1" -- bash -c "kill -KILL \"\$(</run/sshd.pid)\"
-		setsid '$PROGRAMS/openssh/sshd' -D -E /var/log/sshd.log \
-			-f /etc/ssh/sshd_config </dev/null >/dev/null 2>&1 &"
+	lab exec "$1" -- bash -c 'kill -KILL "$(</run/sshd.pid)"'
+	start_sshd "$1"
+}
+
+# do_fault_while_typing NUMBER HOST NAME SHELL...: what is typed in the shells right
+# before runs after it.
+do_fault_while_typing() {
+	local number=$1 host=$2 fault=$3 n
+	shift 3
+	for n; do
+		pty "$n" "send echo typed-\$(($number+40000))\\r"
+	done
+	do_fault "$host" "$fault"
+	for n; do
+		check "$fault: what was typed in $n then runs" pty "$n" \
+			"expect 20000 typed-$((number + 40000))"
+		pty "$n" 'expect 5000 \$ $' || :
+	done
 }
 
 # Returns when it is over, not when it is overcome.

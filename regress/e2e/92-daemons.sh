@@ -48,8 +48,7 @@ row "Standby's sshd is killed"
 lab exec beta -- bash -c 'kill -KILL "$(</run/sshd.pid)"'
 stall a alpha 10000
 is "who serves" "$(serving)" alpha
-lab exec beta -- bash -c "setsid '$PROGRAMS/openssh/sshd' -D -E /var/log/sshd.log \
-	-f /etc/ssh/sshd_config </dev/null >/dev/null 2>&1 &"
+start_sshd beta
 protected_again
 
 row "Primary's sshd listener is killed"
@@ -57,8 +56,7 @@ lab exec alpha -- bash -c 'kill -KILL "$(</run/sshd.pid)"'
 stall a alpha 10000
 is "who serves" "$(serving)" alpha
 refuses "no login" lab exec client -- timeout 5 ssh -F "$SSH_CONFIG" vip true
-lab exec alpha -- bash -c "setsid '$PROGRAMS/openssh/sshd' -D -E /var/log/sshd.log \
-	-f /etc/ssh/sshd_config </dev/null >/dev/null 2>&1 &"
+start_sshd alpha
 check "a login again" within 10 lab exec client -- ssh -F "$SSH_CONFIG" vip true
 
 # A session that ends while no jeebsd is there: its FIN must not be out under

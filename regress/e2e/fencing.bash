@@ -65,6 +65,12 @@ svc_mac() {
 	lab exec "$1" -- cat /sys/class/net/svc0/address
 }
 
+# As its service would.
+start_sshd() {
+	lab exec "$1" -- bash -c "setsid '$PROGRAMS/openssh/sshd' -D -E /var/log/sshd.log \
+		-f /etc/ssh/sshd_config </dev/null >/dev/null 2>&1 &"
+}
+
 # restart_jeebsd HOST [PID...]: killed, and started anew in the same breath, while
 # PIDs are killed between.
 restart_jeebsd() {
