@@ -380,6 +380,11 @@ Adoptions::go_all()
 	p_.net.drain_hold();
 	for (const RunPtr &r : batch) {
 		take_held(*r);
+		// It makes a client that is silent say where it stands, and
+		// this host's connection tracking know the connection before
+		// what it is fed.
+		(void)p_.ack_probe.send(r->s.tcp, r->plan.acked,
+		    r->plan.in_off, r->plan.ts_val);
 		feed(*r);
 		far_.go(r->far);
 		flows.push_back(r->s.flow);
@@ -393,10 +398,6 @@ Adoptions::go_all()
 		log::info("session of {} from {} {}, {} bytes sent again",
 		    log::printable(r->s.user), r->s.flow.remote_name(),
 		    r->s.ended ? "had ended" : "adopted", r->plan.unacked);
-		// A client that is silent says where it stands when asked.
-		if (r->plan.unacked == 0)
-			(void)p_.ack_probe.send(r->s.tcp, r->plan.acked,
-			    r->plan.in_off, r->plan.ts_val);
 		far_.end_others(r->s.flow, r->far);
 		if (watched(r->s))
 			watcher_.add(r->s.flow, r->s.user, std::move(r->tcp),

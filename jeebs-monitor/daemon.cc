@@ -11,6 +11,7 @@
 #include <boost/asio/post.hpp>
 
 #include "commit-log.hh"
+#include "conntrack.hh"
 #include "jeebs-testing.h"
 #include "jeebs-wire.h"
 #include "log.hh"
@@ -163,6 +164,11 @@ Daemon::start()
 	commit_log::line("start host={} peer={} epoch={} lease={} port={}",
 	    config_.host, config_.peer.name, epoch_file_->value(),
 	    Duration(config_.timing.lease).count(), config_.service_port);
+	if (conntrack_wants_syn())
+		log::warning("net.netfilter.nf_conntrack_tcp_loose is 0: a "
+		    "stateful firewall on this host drops the connections that "
+		    "it takes over; set it to 1, or let the VIPs' packets pass "
+		    "untracked");
 	auto vip_here = net_.any_vip_here();
 	if (!vip_here)
 		return tl::unexpected(vip_here.error());
@@ -494,11 +500,12 @@ Daemon::tick()
 		ask_service();
 	if (now - pause_checked_ >= std::chrono::seconds(1)) {
 		pause_checked_ = now;
-		Duration pause = heartbeat_.longest_pause();
-		if (pause > config_.timing.suspect)
+		HeartbeatPause pause = heartbeat_.longest_pause();
+		if (pause.length > config_.timing.suspect)
 			log::warning("this host sent no heartbeat for {:.0f} "
-			    "ms: it is overloaded, or `detect` is too short "
-			    "for it", to_ms(pause));
+			    "ms{}: it is overloaded, or `detect` is too short "
+			    "for it", to_ms(pause.length), pause.loop_stood ?
+			    " since jeebsd's event loop stood still" : "");
 	}
 	if (epoch_file_->pending() && now >= next_epoch_try_)
 		save_epoch(epoch_file_->value());

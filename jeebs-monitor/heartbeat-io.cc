@@ -82,7 +82,8 @@ struct HeartbeatIo::Impl : std::enable_shared_from_this<Impl> {
 	Time peer_received{};
 	Duration peer_lease{};
 	Time last_sent{};
-	Duration longest_pause{};
+	bool loop_stood = false;	// since then
+	HeartbeatPause longest_pause;
 	std::deque<HeartbeatHeard> mailbox;
 	std::vector<HeartbeatPathStats> stats;
 };
@@ -139,9 +140,12 @@ HeartbeatIo::Impl::send_all()
 	Duration limit = std::max<Duration>(config.timing.detect,
 	    std::chrono::milliseconds(250));
 
-	if (!has_say || saying.mute || now.time_since_epoch().count() - loop_alive >
-	    limit.count())
+	if (!has_say || saying.mute)
 		return;
+	if (now.time_since_epoch().count() - loop_alive > limit.count()) {
+		loop_stood = true;
+		return;
+	}
 	Heartbeat h;
 	h.state = saying.state;
 	if (h.state == RoleState::primary_protected &&
@@ -172,9 +176,10 @@ HeartbeatIo::Impl::send_all()
 		    peer_lens[i]) == static_cast<ssize_t>(packet->size()))
 			stats[i].sent++;
 	}
-	if (last_sent != Time{})
-		longest_pause = std::max(longest_pause, now - last_sent);
+	if (last_sent != Time{} && now - last_sent > longest_pause.length)
+		longest_pause = {now - last_sent, loop_stood};
 	last_sent = now;
+	loop_stood = false;
 }
 
 // mutex is held.
@@ -361,11 +366,11 @@ HeartbeatIo::stats() const
 	return impl_->stats;
 }
 
-Duration
+HeartbeatPause
 HeartbeatIo::longest_pause()
 {
 	std::lock_guard lock(impl_->mutex);
-	return std::exchange(impl_->longest_pause, Duration::zero());
+	return std::exchange(impl_->longest_pause, {});
 }
 
 bool

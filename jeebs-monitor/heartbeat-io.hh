@@ -40,6 +40,12 @@ struct HeartbeatGrant {
 	Duration lease{};	// that the peer had announced
 };
 
+// The longest time between two of our heartbeats.
+struct HeartbeatPause {
+	Duration length{};
+	bool loop_stood = false;	// that is why; else the machine is busy
+};
+
 struct HeartbeatPathStats {
 	uint64_t sent = 0, heard = 0, refused = 0;
 	std::string last_refusal;
@@ -73,9 +79,8 @@ public:
 
 	std::vector<HeartbeatPathStats> stats() const;
 	bool realtime() const;
-	// The longest time between two of our heartbeats so far: what the
-	// machine's scheduling costs. Reset by the call.
-	Duration longest_pause();
+	// Since the last call.
+	HeartbeatPause longest_pause();
 
 private:
 	struct Impl;
