@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Connections to the targets of forwards (direct-tcpip) as parts of the session
- * records. PA only. Offsets count the bytes of one direction since the socket
- * was made.
+ * records. PA only.
  */
 #ifndef JEEBS_FORWARD_H
 #define JEEBS_FORWARD_H
