@@ -38,6 +38,7 @@
 #include "jeebs/jeebs-chain.h"
 #include "jeebs/jeebs-ending.h"
 #include "jeebs/jeebs-export.h"
+#include "jeebs/jeebs-host.h"
 #include "jeebs/jeebs-module.h"
 #include "jeebs/jeebs-msg.h"
 #include "jeebs/jeebs-root.h"
