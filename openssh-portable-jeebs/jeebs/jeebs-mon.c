@@ -8,13 +8,9 @@
 
 #include <sys/types.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdint.h>
@@ -42,6 +38,7 @@
 #include "jeebs/jeebs-msg.h"
 #include "jeebs/jeebs-root.h"
 #include "jeebs/jeebs-session.h"
+#include "jeebs/jeebs-socket.h"
 #include "jeebs/jeebs-tcp.h"
 #include "jeebs/jeebs-testing.h"
 
@@ -107,39 +104,6 @@ close_fds(int *fds, int nfds)
 	}
 }
 
-/* Is whoever listens there jeebsd: root, or the owner of the directory? */
-static int
-peer_ok(int fd, const char *path)
-{
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-	struct stat sb;
-	char *dir, *cp;
-	static int said;
-	int ok = 0;
-
-	dir = xstrdup(path);
-	cp = dirname(dir);
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1)
-		error_f("SO_PEERCRED: %s", strerror(errno));
-	else if (stat(cp, &sb) == -1)
-		error_f("%s: %s", cp, strerror(errno));
-	else if ((sb.st_mode & (S_IWGRP|S_IWOTH)) != 0)
-		do_log2(said ? SYSLOG_LEVEL_DEBUG1 : SYSLOG_LEVEL_ERROR,
-		    "JeebsSocket: %s is writable by group or others; "
-		    "make it mode 0755 or stricter", cp);
-	else if (cred.uid != 0 && cred.uid != sb.st_uid)
-		do_log2(said ? SYSLOG_LEVEL_DEBUG1 : SYSLOG_LEVEL_ERROR,
-		    "JeebsSocket: %s is served by uid %lu, which doesn't "
-		    "own %s", path, (u_long)cred.uid, cp);
-	else
-		ok = 1;
-	/* tried again each second: say it once */
-	said = !ok;
-	free(dir);
-	return ok;
-}
-
 static int
 say_hello(int fd)
 {
@@ -166,29 +130,6 @@ say_hello(int fd)
 	return r;
 }
 
-/*
- * The address of a socket that lies there itself. We are root: a link in a
- * directory of jeebsd's would have us talk to whatever root may talk to.
- */
-static int
-find_socket(const char *path, int *pathfd, struct sockaddr_un *sun)
-{
-	struct stat sb;
-
-	if ((*pathfd = open(path, O_PATH|O_NOFOLLOW|O_CLOEXEC)) == -1)
-		return -1;
-	if (fstat(*pathfd, &sb) == -1 || !S_ISSOCK(sb.st_mode)) {
-		close(*pathfd);
-		errno = ENOTSOCK;
-		return -1;
-	}
-	memset(sun, 0, sizeof(*sun));
-	sun->sun_family = AF_UNIX;
-	snprintf(sun->sun_path, sizeof(sun->sun_path), "/proc/self/fd/%d",
-	    *pathfd);
-	return 0;
-}
-
 static void
 reconnect_later(void)
 {
@@ -204,32 +145,10 @@ reconnect_later(void)
 static void
 connect_jeebsd(void)
 {
-	struct sockaddr_un sun;
-	int pathfd, fd, r;
+	int fd, r;
 
-	if (find_socket(options.jeebs_socket, &pathfd, &sun) == -1) {
-		debug("JeebsSocket %s: %s; not protected for now",
-		    options.jeebs_socket, strerror(errno));
+	if ((fd = jeebs_socket_connect(options.jeebs_socket)) == -1)
 		return;
-	}
-	if ((fd = socket(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC|SOCK_NONBLOCK,
-	    0)) == -1) {
-		error_f("socket: %s", strerror(errno));
-		close(pathfd);
-		return;
-	}
-	r = connect(fd, (struct sockaddr *)&sun, sizeof(sun));
-	close(pathfd);
-	if (r == -1) {
-		debug("JeebsSocket %s: %s; not protected for now",
-		    options.jeebs_socket, strerror(errno));
-		close(fd);
-		return;
-	}
-	if (!peer_ok(fd, options.jeebs_socket)) {
-		close(fd);
-		return;
-	}
 	if ((r = say_hello(fd)) != 0) {
 		error_fr(r, "hello");
 		close(fd);
