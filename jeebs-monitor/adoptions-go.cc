@@ -61,6 +61,10 @@ Adoptions::go_all()
 	p_.net.release(flows);
 	report_->span("go", start, BootClock::now());
 	for (const RunPtr &r : batch) {
+		if (!r->fed) {
+			done_with(r);
+			continue;
+		}
 		report_->adopted++;
 		log::info("session of {} from {} {}, {} bytes sent again",
 		    log::printable(r->s.user), r->s.flow.remote_name(),
@@ -107,8 +111,13 @@ Adoptions::feed(Run &r)
 	    SharedFd(UniqueFd(fcntl(r.tcp.get(), F_DUPFD_CLOEXEC, 0)),
 	    r.s.user) : std::move(r.tcp);
 	if (!tcp) {
-		log::error("session from {} reset: its input is lost: {}",
-		    r.s.flow.remote_name(), strerror(errno));
+		const std::string why = std::string("its input is lost: ") +
+		    strerror(errno);
+		log::error("session from {} reset: {}",
+		    r.s.flow.remote_name(), why);
+		report_->failed.push_back({r.s.user, r.s.flow.remote_name(),
+		    why});
+		r.fed = false;
 		p_.net.unprotect(r.s.flow);
 		(void)abort_connection(r.tcp.get());
 		return;

@@ -50,13 +50,19 @@ Adoptions::cancel()
 	running_ = paused_ = false;
 	waiting_.clear();
 	asking_.clear();
+	// The answer that one waits for has it as well.
+	for (const RunPtr &r : std::exchange(in_flight_, {})) {
+		r->over = true;
+		r->job.reset();
+		r->tcp.reset();
+	}
 	for (const auto &some : {far_asked_, ready_})
 		for (const RunPtr &r : some)
 			far_.drop(r->far);
 	far_asked_.clear();
 	far_timer_.cancel();
 	ready_.clear();
-	in_flight_ = left_ = 0;
+	left_ = 0;
 	ask_timer_.cancel();
 	retry_timer_.cancel();
 	feeder_.clear();
@@ -177,7 +183,7 @@ Adoptions::collect_acks()
 void
 Adoptions::start_more()
 {
-	while (running_ && !paused_ && in_flight_ < max_in_flight &&
+	while (running_ && !paused_ && in_flight_.size() < max_in_flight &&
 	    !waiting_.empty()) {
 		RunPtr r = waiting_.back();
 		waiting_.pop_back();
@@ -270,7 +276,7 @@ Adoptions::hand_over(const RunPtr &r)
 	});
 	if (job) {
 		r->job = std::move(*job);
-		in_flight_++;
+		in_flight_.push_back(r);
 	} else if (!postpone(r, job.error())) {
 		reset(r, job.error().what);
 	}
@@ -279,7 +285,7 @@ Adoptions::hand_over(const RunPtr &r)
 void
 Adoptions::answered(const RunPtr &r, Result<AdoptReady> answer)
 {
-	in_flight_--;
+	std::erase(in_flight_, r);
 	report_->span("adopted", r->adopt_start, BootClock::now());
 	if (!answer)
 		return reset(r, answer.error().what);

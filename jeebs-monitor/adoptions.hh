@@ -82,6 +82,7 @@ private:
 		FarEnds::Of far;
 		Time adopt_start{};
 		bool over = false;
+		bool fed = true;	// what it is given reaches TCP
 	};
 	using RunPtr = std::shared_ptr<Run>;
 
@@ -110,8 +111,8 @@ private:
 	Hooks hooks_;
 	TakeoverReport *report_ = nullptr;
 	bool running_ = false, go_posted_ = false, paused_ = false;
-	std::vector<RunPtr> waiting_, asking_, far_asked_, ready_;
-	size_t in_flight_ = 0, left_ = 0;
+	std::vector<RunPtr> waiting_, asking_, in_flight_, far_asked_, ready_;
+	size_t left_ = 0;
 	Time ask_until_{};
 	boost::asio::steady_timer ask_timer_, far_timer_, retry_timer_;
 	InputFeeder feeder_;

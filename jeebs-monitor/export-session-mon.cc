@@ -83,7 +83,7 @@ Result<void> ExportSession::hello(MonHello m)
 		p_.over(shared_from_this(), "");
 		return {};
 	}
-	fd_ = SharedFd(std::move(m.fd), m.user);
+	fd_ = SharedFd(std::move(m.fd), user_);
 	received_base_ = m.received_base;
 	state_ = State::known;
 	forwards_ = make_forwards();

@@ -59,6 +59,7 @@ struct HeartbeatIo::Impl : std::enable_shared_from_this<Impl> {
 	void drain();
 	void receive(size_t path);
 	void send_all();
+	void stand_in(Time now);
 
 	const Config &config;
 	const uint64_t instance;
@@ -255,6 +256,19 @@ HeartbeatIo::Impl::run()
 }
 
 void
+HeartbeatIo::Impl::stand_in(Time now)
+{
+	std::unique_lock lock(mutex, std::try_to_lock);
+	if (!lock)
+		return;
+	for (size_t i = 0; i < sockets.size(); i++)
+		receive(i);
+	if (last_sent != Time{} &&
+	    now - last_sent > config.timing.heartbeat * 3 / 2)
+		send_all();
+}
+
+void
 HeartbeatIo::Impl::wait()
 {
 	wake_loop.async_wait(wake_loop.wait_read,
@@ -351,6 +365,7 @@ void
 HeartbeatIo::alive(Time now)
 {
 	impl_->loop_alive = now.time_since_epoch().count();
+	impl_->stand_in(now);
 }
 
 void

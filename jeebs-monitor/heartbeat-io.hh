@@ -72,7 +72,9 @@ public:
 	// given so far: after say() without granting there is no later one.
 	HeartbeatGrant say(const HeartbeatSay &);
 	HeartbeatGrant granted() const;
-	// The event loop runs.
+	// The event loop runs, and does what the thread is late with: that one's
+	// processor may be in the kernel, where nothing is preempted, for as
+	// long as it takes to look dead.
 	void alive(Time now);
 	// Runs the callback for what has arrived, without waiting.
 	void drain();

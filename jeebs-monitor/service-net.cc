@@ -328,6 +328,9 @@ ServiceNet::tap_start()
 	for (Port &p : ports_)
 		keep_first(result, p.tap->start());
 	tapping_ = result.has_value();
+	if (!tapping_)
+		for (Port &p : ports_)
+			p.tap->stop();
 	return result;
 }
 

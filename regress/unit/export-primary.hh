@@ -54,7 +54,7 @@ struct ExportPrimary {
 
 	template <class Done> bool run_until(Done done)
 	{
-		auto end = std::chrono::steady_clock::now() + 3s;
+		auto end = std::chrono::steady_clock::now() + 20s;
 		while (!done()) {
 			if (std::chrono::steady_clock::now() > end)
 				return false;
