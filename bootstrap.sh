@@ -108,10 +108,9 @@ demo)
 	exec regress/e2e/demo "${@:2}"
 	;;
 check)
-	build tests-build
+	build lab-build
 	[ "$(id -u)" = 0 ] || { say "the tests need root: network namespaces"; exit 1; }
-	quietly upstream.log regress/upstream-quick build
-	exec regress/run-tests "${@:2}"
+	exec regress/run-tests -b "make -j$(nproc) tests-build && regress/upstream-quick build" "${@:2}"
 	;;
 *)
 	sed -n '3,12s/^# \{0,1\}//p' "$0" >&2

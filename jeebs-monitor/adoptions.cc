@@ -2,16 +2,14 @@
 #include "adoptions.hh"
 
 #include <algorithm>
-#include <cstring>
-
-#include <fcntl.h>
+#include <cerrno>
+#include <unordered_map>
+#include <utility>
 
 #include <boost/asio/post.hpp>
 
-#include "commit-log.hh"
 #include "jeebs-testing.h"
 #include "log.hh"
-#include "tcp-progress.hh"
 
 namespace jeebs {
 
@@ -27,32 +25,7 @@ constexpr milliseconds ack_poll(5);
 constexpr size_t max_in_flight = 64;
 constexpr milliseconds retry_pause(2);
 
-std::string
-name_of(const StoredSession &s)
-{
-	return commit_log::name_of(s.flow, s.tcp.snd_base);
-}
-
-// Its client may believe delivered what isn't here.
-bool
-watched(const StoredSession &s)
-{
-	return !s.ended && !s.covered();
-}
-
 } // namespace
-
-// One session on its way.
-struct Adoptions::Run {
-	StoredSession s;
-	AdoptPlan plan;
-	Hold::Packets held;	// taken from the queue, not injected yet
-	SharedFd tcp;
-	std::unique_ptr<AdoptClient::Job> job;
-	FarEnds::Of far;
-	Time adopt_start{};
-	bool over = false;
-};
 
 Adoptions::Adoptions(Parts parts, Hooks hooks)
     : p_(parts), hooks_(std::move(hooks)), ask_timer_(parts.io),
@@ -77,13 +50,19 @@ Adoptions::cancel()
 	running_ = paused_ = false;
 	waiting_.clear();
 	asking_.clear();
+	// The answer that one waits for has it as well.
+	for (const RunPtr &r : std::exchange(in_flight_, {})) {
+		r->over = true;
+		r->job.reset();
+		r->tcp.reset();
+	}
 	for (const auto &some : {far_asked_, ready_})
 		for (const RunPtr &r : some)
 			far_.drop(r->far);
 	far_asked_.clear();
 	far_timer_.cancel();
 	ready_.clear();
-	in_flight_ = left_ = 0;
+	left_ = 0;
 	ask_timer_.cancel();
 	retry_timer_.cancel();
 	feeder_.clear();
@@ -204,7 +183,7 @@ Adoptions::collect_acks()
 void
 Adoptions::start_more()
 {
-	while (running_ && !paused_ && in_flight_ < max_in_flight &&
+	while (running_ && !paused_ && in_flight_.size() < max_in_flight &&
 	    !waiting_.empty()) {
 		RunPtr r = waiting_.back();
 		waiting_.pop_back();
@@ -297,7 +276,7 @@ Adoptions::hand_over(const RunPtr &r)
 	});
 	if (job) {
 		r->job = std::move(*job);
-		in_flight_++;
+		in_flight_.push_back(r);
 	} else if (!postpone(r, job.error())) {
 		reset(r, job.error().what);
 	}
@@ -306,7 +285,7 @@ Adoptions::hand_over(const RunPtr &r)
 void
 Adoptions::answered(const RunPtr &r, Result<AdoptReady> answer)
 {
-	in_flight_--;
+	std::erase(in_flight_, r);
 	report_->span("adopted", r->adopt_start, BootClock::now());
 	if (!answer)
 		return reset(r, answer.error().what);
@@ -363,153 +342,6 @@ Adoptions::ready(const RunPtr &r)
 		});
 	}
 	start_more();
-}
-
-void
-Adoptions::go_all()
-{
-	auto batch = std::exchange(ready_, {});
-	std::vector<Flow> flows;
-	Time start = BootClock::now();
-
-	for (const RunPtr &r : batch) {
-		far_.release(r->far);
-		go(*r);
-	}
-	p_.net.tap_drain();
-	p_.net.drain_hold();
-	for (const RunPtr &r : batch) {
-		take_held(*r);
-		feed(*r);
-		far_.go(r->far);
-		flows.push_back(r->s.flow);
-		for (const Flow &f : far_.flows(r->s.flow))
-			flows.push_back(f);
-	}
-	p_.net.release(flows);
-	report_->span("go", start, BootClock::now());
-	for (const RunPtr &r : batch) {
-		report_->adopted++;
-		log::info("session of {} from {} {}, {} bytes sent again",
-		    log::printable(r->s.user), r->s.flow.remote_name(),
-		    r->s.ended ? "had ended" : "adopted", r->plan.unacked);
-		// A client that is silent says where it stands when asked.
-		if (r->plan.unacked == 0)
-			(void)p_.ack_probe.send(r->s.tcp, r->plan.acked,
-			    r->plan.in_off, r->plan.ts_val);
-		far_.end_others(r->s.flow, r->far);
-		if (watched(r->s))
-			watcher_.add(r->s.flow, r->s.user, std::move(r->tcp),
-			    {r->plan.acked, r->s.out_end, r->s.in_off});
-		done_with(r);
-	}
-	maybe_finish();
-}
-
-void
-Adoptions::go(Run &r)
-{
-	commit_log::line("adopt {} epoch={} from={} out={}", name_of(r.s),
-	    report_->epoch, r.plan.acked, r.s.out_end);
-	if (auto ok = p_.restorer.release(r.tcp.get()); !ok)
-		log::error("session from {}: {}", r.s.flow.remote_name(),
-		    ok.error().what);
-	if (auto ok = r.job->go(); !ok)
-		log::error("session from {}: GO: {}", r.s.flow.remote_name(),
-		    ok.error().what);
-}
-
-void
-Adoptions::feed(Run &r)
-{
-	auto all = packets(r);
-	auto plan = plan_input(r.s.flow, r.s.tcp.rcv_base, r.s.in_off, all,
-	    r.s.held_packets);
-	std::deque<InputPiece> pieces;
-
-	for (const auto &p : plan.order)
-		pieces.push_back({p.begin, p.end, Buffer(all[p.index])});
-	r.held.clear();
-	if (pieces.empty())
-		return;
-	log::debug("session from {}: {} packets to inject, bytes {} to {}",
-	    r.s.flow.remote_name(), pieces.size(), r.s.in_off, plan.known_to);
-	// A copy only where it is watched as well: descriptors may be short.
-	SharedFd tcp = watched(r.s) ?
-	    SharedFd(UniqueFd(fcntl(r.tcp.get(), F_DUPFD_CLOEXEC, 0)),
-	    r.s.user) : std::move(r.tcp);
-	if (!tcp) {
-		log::error("session from {} reset: its input is lost: {}",
-		    r.s.flow.remote_name(), strerror(errno));
-		p_.net.unprotect(r.s.flow);
-		(void)abort_connection(r.tcp.get());
-		return;
-	}
-	feeder_.add(r.s.flow, std::move(tcp), r.s.in_off,
-	    seq_of_offset(r.s.tcp.snd_base, r.plan.acked),
-	    InputFeed(std::move(pieces)));
-}
-
-// What can't be saved ends at once.
-void
-Adoptions::reset(const RunPtr &r, const std::string &reason)
-{
-	log::error("session of {} from {} can't be adopted, reset: {}",
-	    log::printable(r->s.user), r->s.flow.remote_name(), reason);
-	report_->failed.push_back({r->s.user, r->s.flow.remote_name(),
-	    reason});
-	commit_log::line("reset {} why={}", name_of(r->s),
-	    log::printable(reason));
-	r->job.reset();
-	far_.drop(r->far);
-	Result<void> ok;
-	if (!r->tcp) {
-		r->plan.acked = std::max(r->plan.acked, r->s.acked_off);
-		r->plan.in_off = r->s.in_off;
-		ok = restore(*r);
-	}
-	// Its sshd may have come as far as to register here.
-	p_.net.unprotect(r->s.flow);
-	if (ok)
-		ok = p_.restorer.release(r->tcp.get());
-	if (ok)
-		ok = abort_connection(r->tcp.get());
-	if (!ok)
-		log::warning("session from {}: reset: {}",
-		    r->s.flow.remote_name(), ok.error().what);
-	p_.net.release({&r->s.flow, 1});
-	p_.net.release(far_.flows(r->s.flow));
-	far_.end_others(r->s.flow, {});
-	// A client that is past this reset's number takes no notice of it, nor
-	// of none at all (RFC 5961 section 3.2). It answers a question, and the
-	// kernel, which knows no such connection, answers that with a reset.
-	if (auto asked = p_.ack_probe.send(r->s.tcp, r->plan.acked,
-	    r->plan.in_off, r->plan.ts_val); !asked)
-		log::warning("session from {}: reset: {}",
-		    r->s.flow.remote_name(), asked.error().what);
-	done_with(r);
-	maybe_finish();
-}
-
-void
-Adoptions::done_with(const RunPtr &r)
-{
-	r->over = true;
-	r->tcp.reset();
-	r->job.reset();
-	left_--;
-	hooks_.let_go(r->s.flow);
-	for (const Flow &f : far_.flows(r->s.flow))
-		hooks_.let_go(f);
-}
-
-void
-Adoptions::maybe_finish()
-{
-	if (!running_ || left_ > 0)
-		return;
-	running_ = false;
-	hooks_.finished();
 }
 
 } // namespace jeebs

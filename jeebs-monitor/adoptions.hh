@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,10 +23,12 @@
 #include "config.hh"
 #include "far-ends.hh"
 #include "gap-watcher.hh"
+#include "hold.hh"
 #include "inject.hh"
 #include "input-feeder.hh"
 #include "recovery.hh"
 #include "service-net.hh"
+#include "shared-fd.hh"
 #include "store.hh"
 #include "tapinput.hh"
 #include "tcp-restore.hh"
@@ -69,7 +72,18 @@ public:
 	uint64_t fed(const Flow &f) const { return feeder_.fed(f); }
 
 private:
-	struct Run;
+	// One session on its way.
+	struct Run {
+		StoredSession s;
+		AdoptPlan plan;
+		Hold::Packets held;	// taken from the queue, not injected yet
+		SharedFd tcp;
+		std::unique_ptr<AdoptClient::Job> job;
+		FarEnds::Of far;
+		Time adopt_start{};
+		bool over = false;
+		bool fed = true;	// what it is given reaches TCP
+	};
 	using RunPtr = std::shared_ptr<Run>;
 
 	void ask_clients();
@@ -81,22 +95,24 @@ private:
 	void answered(const RunPtr &, Result<AdoptReady>);
 	void collect_far();
 	void ready(const RunPtr &);
+	bool postpone(const RunPtr &, const Error &);
+	std::vector<std::span<const uint8_t>> packets(Run &);
+	void take_held(Run &);
+
+	// The end: adoptions-go.cc.
 	void go_all();
 	void go(Run &);
 	void feed(Run &);
-	bool postpone(const RunPtr &, const Error &);
 	void reset(const RunPtr &, const std::string &reason);
 	void done_with(const RunPtr &);
 	void maybe_finish();
-	std::vector<std::span<const uint8_t>> packets(Run &);
-	void take_held(Run &);
 
 	Parts p_;
 	Hooks hooks_;
 	TakeoverReport *report_ = nullptr;
 	bool running_ = false, go_posted_ = false, paused_ = false;
-	std::vector<RunPtr> waiting_, asking_, far_asked_, ready_;
-	size_t in_flight_ = 0, left_ = 0;
+	std::vector<RunPtr> waiting_, asking_, in_flight_, far_asked_, ready_;
+	size_t left_ = 0;
 	Time ask_until_{};
 	boost::asio::steady_timer ask_timer_, far_timer_, retry_timer_;
 	InputFeeder feeder_;

@@ -1,280 +1,24 @@
 // SPDX-License-Identifier: ISC
 #include "config.hh"
 
-#include <arpa/inet.h>
 #include <net/if.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <fstream>
-#include <optional>
 #include <set>
-#include <sstream>
-#include <stdexcept>
 
 #include <fmt/format.h>
-// The parser asserts things that bad input can break ("[= [r"): such a file is
-// an error like any other.
-namespace jeebs {
-struct ParserConfused {};
-[[noreturn]] static void parser_confused() { throw ParserConfused(); }
-}
-#define TOML_ASSERT(expr) ((expr) ? void() : jeebs::parser_confused())
-#define TOML_HEADER_ONLY 1
-#include <toml++/toml.h>
 
+#include "config-section.hh"
+#include "config-toml.hh"
 #include "key.hh"
 
 namespace jeebs {
 namespace {
 
 constexpr size_t max_config = 1024 * 1024;
-constexpr size_t max_entries = 64;
-
-// Carries the finished line out of the readers below; never leaves this file.
-struct Bad : std::runtime_error {
-	using std::runtime_error::runtime_error;
-};
-
-std::string
-at(const std::string &name, const toml::node &n, const std::string &key,
-    const std::string &what)
-{
-	return fmt::format("{}:{}: {}: {}", name, n.source().begin.line, key,
-	    what);
-}
-
-// One table of the file: hands out values by key and type, and at the end
-// refuses the keys that nobody asked for.
-class Section {
-public:
-	Section(const std::string &name, const toml::table &t,
-	    std::string prefix)
-	    : name_(name), table_(t), prefix_(std::move(prefix)) {}
-
-	[[noreturn]] void bad(const toml::node &n, const std::string &key,
-	    const std::string &what) const
-	{
-		throw Bad(at(name_, n, prefix_ + key, what));
-	}
-
-	[[noreturn]] void bad(const std::string &key,
-	    const std::string &what) const
-	{
-		const toml::node *n = table_.get(key);
-		bad(n != nullptr ? *n : table_, key, what);
-	}
-
-	std::string note(const std::string &key, const std::string &what) const
-	{
-		const toml::node *n = table_.get(key);
-		return at(name_, n != nullptr ? *n : table_, prefix_ + key,
-		    what);
-	}
-
-	const toml::node *find(const std::string &key)
-	{
-		known_.insert(key);
-		return table_.get(key);
-	}
-
-	const toml::node &need(const std::string &key)
-	{
-		const toml::node *n = find(key);
-		if (n == nullptr)
-			bad(key, "missing, add it");
-		return *n;
-	}
-
-	std::string str(const std::string &key, const toml::node &n) const
-	{
-		auto v = n.value_exact<std::string>();
-		if (!v)
-			bad(n, key, "must be a string in quotes");
-		if (v->empty())
-			bad(n, key, "must not be empty");
-		if (v->find('\0') != std::string::npos || v->size() > 4096)
-			bad(n, key, "too long, or holds a NUL");
-		return *v;
-	}
-
-	void opt(const std::string &key, std::string &out)
-	{
-		if (const toml::node *n = find(key))
-			out = str(key, *n);
-	}
-
-	std::string path(const std::string &key, const toml::node &n) const
-	{
-		std::string v = str(key, n);
-		if (v[0] != '/')
-			bad(n, key, "must be an absolute path");
-		return v;
-	}
-
-	void opt_path(const std::string &key, std::string &out)
-	{
-		if (const toml::node *n = find(key))
-			out = path(key, *n);
-	}
-
-	// A host's name: short, and nothing that could disturb a log line.
-	std::string label(const std::string &key)
-	{
-		const toml::node &n = need(key);
-		std::string v = str(key, n);
-		for (char c : v)
-			if (!isalnum(static_cast<unsigned char>(c)) &&
-			    strchr("._-", c) == nullptr)
-				bad(n, key, "use letters, digits, '.', '_' "
-				    "and '-' only");
-		if (v.size() > 64)
-			bad(n, key, "at most 64 characters");
-		return v;
-	}
-
-	uint16_t port(const std::string &key, uint16_t dflt)
-	{
-		const toml::node *n = find(key);
-		if (n == nullptr)
-			return dflt;
-		auto v = n->value_exact<int64_t>();
-		if (!v || *v < 1 || *v > 65535)
-			bad(*n, key, "must be a port, 1 to 65535");
-		return static_cast<uint16_t>(*v);
-	}
-
-	bool opt_bool(const std::string &key, bool dflt)
-	{
-		const toml::node *n = find(key);
-		if (n == nullptr)
-			return dflt;
-		auto v = n->value_exact<bool>();
-		if (!v)
-			bad(*n, key, "must be true or false");
-		return *v;
-	}
-
-	// A numeric unicast address, in the form of inet_ntop(3).
-	std::string address(const std::string &key, int &family)
-	{
-		const toml::node &n = need(key);
-		std::string v = str(key, n);
-		unsigned char a[16];
-		char text[INET6_ADDRSTRLEN];
-
-		if (inet_pton(AF_INET, v.c_str(), a) == 1) {
-			family = AF_INET;
-			if (a[0] == 0 || a[0] >= 224)
-				bad(n, key, "not an address of one host");
-		} else if (inet_pton(AF_INET6, v.c_str(), a) == 1) {
-			family = AF_INET6;
-			if (a[0] == 0xff || IN6_IS_ADDR_UNSPECIFIED(
-			    reinterpret_cast<in6_addr *>(a)))
-				bad(n, key, "not an address of one host");
-			if (a[0] == 0xfe && (a[1] & 0xc0) == 0x80)
-				bad(n, key, "link-local addresses aren't "
-				    "supported, use a global or unique local "
-				    "one");
-		} else
-			bad(n, key, fmt::format("\"{}\" is not an IPv4 or "
-			    "IPv6 address, write it as numbers without a "
-			    "prefix length", v));
-		inet_ntop(family, a, text, sizeof(text));
-		return text;
-	}
-
-	void duration(const std::string &key, std::chrono::milliseconds &out)
-	{
-		const toml::node *n = find(key);
-		if (n == nullptr)
-			return;
-		auto s = n->value_exact<std::string>();
-		const char *how = "must be a string such as \"150ms\" or "
-		    "\"2s\", at most one hour";
-		if (!s)
-			bad(*n, key, how);
-		uint32_t v = 0;
-		const char *end = s->data() + s->size();
-		auto [p, ec] = std::from_chars(s->data(), end, v);
-		std::string_view unit(p, static_cast<size_t>(end - p));
-		uint64_t scale = unit == "ms" ? 1 : unit == "s" ? 1000 : 0;
-		if (ec != std::errc() || scale == 0 || v == 0 ||
-		    v * scale > 3600 * 1000)
-			bad(*n, key, how);
-		out = std::chrono::milliseconds(v * scale);
-	}
-
-	std::vector<std::string> argv(const std::string &key)
-	{
-		std::vector<std::string> out;
-		const toml::node *n = find(key);
-		if (n == nullptr)
-			return out;
-		const toml::array *a = n->as_array();
-		if (a == nullptr || a->empty() || a->size() > max_entries)
-			bad(*n, key, "must be a list such as "
-			    "[\"/usr/local/sbin/fence\", \"other-host\"]");
-		for (const toml::node &e : *a)
-			out.push_back(out.empty() ? path(key, e) :
-			    str(key, e));
-		return out;
-	}
-
-	// A [key] table; nullptr when it isn't there.
-	const toml::table *table(const std::string &key)
-	{
-		const toml::node *n = find(key);
-		if (n == nullptr)
-			return nullptr;
-		if (n->as_table() == nullptr)
-			bad(*n, key, fmt::format("must be a table, write "
-			    "[{}]", key));
-		return n->as_table();
-	}
-
-	// The [[key]] tables, at least one.
-	std::vector<const toml::table *> tables(const std::string &key)
-	{
-		const toml::node *n = find(key);
-		std::vector<const toml::table *> out;
-		if (n == nullptr)
-			bad(key, fmt::format("missing, add at least one "
-			    "[[{}]]", key));
-		const toml::array *a = n->as_array();
-		if (a == nullptr || a->empty() || a->size() > max_entries)
-			bad(*n, key, fmt::format("must be one to {} [[{}]] "
-			    "tables", max_entries, key));
-		for (const toml::node &e : *a) {
-			if (e.as_table() == nullptr)
-				bad(e, key, fmt::format("must be a table, "
-				    "write [[{}]]", key));
-			out.push_back(e.as_table());
-		}
-		return out;
-	}
-
-	void done() const
-	{
-		for (auto &&[k, v] : table_) {
-			std::string key(k.str());
-			if (known_.count(key) == 0) {
-				if (key.size() > 64)
-					key = key.substr(0, 64) + "…";
-				bad(v, key, "unknown key, remove it or see "
-				    "jeebsd.conf(5)");
-			}
-		}
-	}
-
-private:
-	const std::string &name_;
-	const toml::table &table_;
-	std::string prefix_;
-	std::set<std::string> known_;
-};
 
 PeerConfig
 read_peer(const std::string &name, Section &root)
@@ -509,60 +253,6 @@ one_line(std::string s)
 	return s;
 }
 
-// The parser has undefined behaviour for some characters beyond ASCII. None of
-// our values needs them; in comments they are replaced.
-std::string
-only_ascii(std::string_view text, const std::string &name)
-{
-	std::string out(text);
-	size_t line = 1;
-	char quote = 0;
-	bool comment = false;
-
-	for (char &c : out) {
-		if (c == '\n') {
-			line++;
-			quote = 0;
-			comment = false;
-		} else if (static_cast<unsigned char>(c) >= 0x80) {
-			if (!comment)
-				throw Bad(fmt::format("{}:{}: syntax: a "
-				    "character that isn't ASCII, use them in "
-				    "comments only", name, line));
-			c = '?';
-		} else if (comment) {
-			continue;
-		} else if (quote != 0) {
-			if (c == quote)
-				quote = 0;
-		} else if (c == '"' || c == '\'') {
-			quote = c;
-		} else if (c == '#') {
-			comment = true;
-		}
-	}
-	return out;
-}
-
-// The parser doesn't say where it lost its way: the first line up to which it
-// does is the one.
-size_t
-confusing_line(std::string_view text)
-{
-	size_t line = 0;
-
-	for (size_t end = 0; end < text.size(); line++) {
-		end = std::min(text.find('\n', end), text.size() - 1) + 1;
-		try {
-			(void)toml::parse(text.substr(0, end));
-		} catch (const toml::parse_error &) {
-		} catch (const ParserConfused &) {
-			return line + 1;
-		}
-	}
-	return line;
-}
-
 } // namespace
 
 Result<Config>
@@ -581,7 +271,7 @@ parse_config(std::string_view text, const std::string &name)
 		return tl::unexpected(Error{fmt::format("{}:{}: syntax: this "
 		    "isn't TOML, see jeebsd.conf(5)", name,
 		    confusing_line(ascii))});
-	} catch (const Bad &e) {
+	} catch (const BadConfig &e) {
 		return tl::unexpected(Error{one_line(e.what())});
 	}
 }

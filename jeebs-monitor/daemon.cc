@@ -11,8 +11,8 @@
 #include <boost/asio/post.hpp>
 
 #include "commit-log.hh"
+#include "conntrack.hh"
 #include "jeebs-testing.h"
-#include "jeebs-wire.h"
 #include "log.hh"
 
 namespace jeebs {
@@ -24,10 +24,8 @@ namespace {
 
 constexpr milliseconds tick_period(20);
 constexpr milliseconds service_wait(400);
-constexpr milliseconds stop_wait(600);
 // ServiceNet's queues come behind it.
 constexpr uint16_t input_queue = 73;
-constexpr char heartbeat_label[] = "EXPORTER-jeebs-heartbeat";
 
 uint64_t
 random_number()
@@ -62,14 +60,6 @@ heartbeat_addresses(const Config &c)
 	for (const auto &h : c.heartbeats)
 		v.push_back(h.local);
 	return v;
-}
-
-// Did the peer's kernel end the connection, while its process said nothing?
-bool
-closed_by_kernel(const std::string &reason)
-{
-	return reason.find("closed the connection") != std::string::npos ||
-	    reason.find("reset by peer") != std::string::npos;
 }
 
 // Descriptors of a session at most: channel, TCP connection, the ends of two
@@ -163,6 +153,11 @@ Daemon::start()
 	commit_log::line("start host={} peer={} epoch={} lease={} port={}",
 	    config_.host, config_.peer.name, epoch_file_->value(),
 	    Duration(config_.timing.lease).count(), config_.service_port);
+	if (conntrack_wants_syn())
+		log::warning("net.netfilter.nf_conntrack_tcp_loose is 0: a "
+		    "stateful firewall on this host drops the connections that "
+		    "it takes over; set it to 1, or let the VIPs' packets pass "
+		    "untracked");
 	auto vip_here = net_.any_vip_here();
 	if (!vip_here)
 		return tl::unexpected(vip_here.error());
@@ -199,17 +194,6 @@ Daemon::is_standby() const
 	return s == RoleState::standby_joining ||
 	    s == RoleState::standby_ready ||
 	    s == RoleState::standby_suspecting;
-}
-
-Link::Handlers
-Daemon::link_handlers()
-{
-	Link::Handlers h;
-	h.up = [this](const PeerHello &p) { link_up(p); };
-	h.down = [this](const std::string &why) { link_down(why); };
-	h.frame = [this](const FrameView &f) { return link_frame(f); };
-	h.batch_end = [this] { replica_.flush(); };
-	return h;
 }
 
 ExportServer::Handlers
@@ -301,98 +285,6 @@ Daemon::heard(const HeartbeatHeard &h)
 }
 
 void
-Daemon::link_up(const PeerHello &p)
-{
-	log::info("link: up, {} {}", p.host, log::printable(p.version));
-	if (p.version != JEEBS_FORK_VERSION)
-		log::warning("{} runs {}, this host {}: install the same "
-		    "version on both; sessions whose records the other can't "
-		    "read aren't protected", p.host,
-		    log::printable(p.version), JEEBS_FORK_VERSION);
-	peer_resigned_ = false;
-	auto key = link_.exporter(heartbeat_label);
-	if (!key) {
-		log::error("link: {}", key.error().what);
-		return;
-	}
-	heartbeat_.set_key(*key);
-	perform(role_.link(true, BootClock::now()));
-	send_key();
-}
-
-void
-Daemon::link_down(const std::string &reason)
-{
-	Time now = BootClock::now();
-
-	peer_key_.clear();
-	export_.link_down();
-	replica_.link_down();
-	if (!dropping_link_ && !peer_resigned_ && closed_by_kernel(reason)) {
-		detector_.link_closed(now);
-		ask_service();
-	}
-	perform(role_.link(false, now));
-	evaluate(now);
-}
-
-Result<void>
-Daemon::link_frame(const FrameView &f)
-{
-	switch (f.type) {
-	case FrameType::key: {
-		auto k = get_key(f.payload);
-		if (!k)
-			return tl::unexpected(k.error());
-		peer_key_.assign(reinterpret_cast<const char *>(k->data()),
-		    k->size());
-		offer();
-		return {};
-	}
-	case FrameType::open:
-	case FrameType::record:
-	case FrameType::tcp:
-	case FrameType::cover:
-	case FrameType::input:
-	case FrameType::forward:
-	case FrameType::taken:
-	case FrameType::close:
-		// Nothing may be added to what is being adopted, and nothing
-		// committed by one who serves.
-		if (!is_standby())
-			return fail("records for a host that isn't standby");
-		return replica_.frame(f);
-	case FrameType::commit:
-	case FrameType::input_commit:
-	case FrameType::closed:
-	case FrameType::drop:
-		return export_.frame(f);
-	case FrameType::resign: {
-		auto r = get_resign(f.payload);
-		if (!r)
-			return tl::unexpected(r.error());
-		log::info("{} resigns: {}", config_.peer.name,
-		    log::printable(r->text));
-		peer_resigned_ = true;
-		if (r->epoch == role_.epoch())
-			perform(role_.resigned(BootClock::now()));
-		return {};
-	}
-	case FrameType::role: {
-		// For humans: heartbeats, which can't wait in a queue, decide.
-		auto r = get_role(f.payload);
-		if (!r)
-			return tl::unexpected(r.error());
-		log::debug("{} is {}, epoch {}", config_.peer.name,
-		    to_string(r->role), r->epoch);
-		return {};
-	}
-	default:
-		return fail("unexpected frame");
-	}
-}
-
-void
 Daemon::tapped(std::span<const uint8_t> packet)
 {
 	auto s = Segment::parse(packet);
@@ -408,47 +300,6 @@ Daemon::tapped(std::span<const uint8_t> packet)
 		tap_.server(*s);
 	else if (tap_.client(*s) && !role_.serving())
 		(void)store_.tapped(packet);
-}
-
-void
-Daemon::own_key(const std::string &)
-{
-	send_key();
-}
-
-// The keys that open the stored records are gone with sshd-adopt. The primary
-// must know, or its sessions would wait for commits of what is worth nothing.
-void
-Daemon::own_key_lost()
-{
-	if (!is_standby() || store_.size() == 0)
-		return;
-	Buffer b = link_.buffer();
-	for (const StoredSession &s : store_.sessions())
-		put_drop(b, s.sid, "sshd-adopt ended on the standby");
-	commit_log::line("void why=sshd-adopt ended");
-	(void)link_.send(std::move(b));
-	takeover_.unprepare();
-	tap_.clear();
-	store_.clear();
-}
-
-void
-Daemon::send_key()
-{
-	if (!is_standby() || !link_.is_up() || adopt_.key().empty())
-		return;
-	const std::string &k = adopt_.key();
-	Buffer b = link_.buffer();
-	put_key(b, {reinterpret_cast<const uint8_t *>(k.data()), k.size()});
-	(void)link_.send(std::move(b));
-}
-
-void
-Daemon::offer()
-{
-	if (offering_ && role_.serving() && !peer_key_.empty())
-		export_.standby_up(peer_key_, role_.epoch());
 }
 
 void
@@ -494,11 +345,12 @@ Daemon::tick()
 		ask_service();
 	if (now - pause_checked_ >= std::chrono::seconds(1)) {
 		pause_checked_ = now;
-		Duration pause = heartbeat_.longest_pause();
-		if (pause > config_.timing.suspect)
+		HeartbeatPause pause = heartbeat_.longest_pause();
+		if (pause.length > config_.timing.suspect)
 			log::warning("this host sent no heartbeat for {:.0f} "
-			    "ms: it is overloaded, or `detect` is too short "
-			    "for it", to_ms(pause));
+			    "ms{}: it is overloaded, or `detect` is too short "
+			    "for it", to_ms(pause.length), pause.loop_stood ?
+			    " since jeebsd's event loop stood still" : "");
 	}
 	if (epoch_file_->pending() && now >= next_epoch_try_)
 		save_epoch(epoch_file_->value());
@@ -531,72 +383,6 @@ Daemon::arm(Time now)
 			tick();
 		else
 			evaluate(t);
-	});
-}
-
-void
-Daemon::stop(std::function<void()> done)
-{
-	if (stopped_)
-		return;
-	stopped_ = std::move(done);
-	bool standby_may_hold = role_.state() == RoleState::primary_protected ||
-	    role_.state() == RoleState::primary_stalled;
-	log::info("stopping, {}", to_string(role_.state()));
-	takeover_.cancel();
-	if (link_.is_up()) {
-		Buffer b = link_.buffer();
-		put_resign(b, role_.epoch(), "jeebsd stops");
-		(void)link_.send(std::move(b));
-	}
-	said_.mute = true;
-	said_.granting = false;
-	(void)heartbeat_.say(said_);
-	// What a standby holds it must have dropped before this host may go on
-	// without a lease.
-	if (!standby_may_hold || !link_.is_up())
-		return finish_stop(!standby_may_hold);
-	stop_timer_.expires_after(stop_wait);
-	stop_timer_.async_wait([this](error_code ec) {
-		if (!ec)
-			finish_stop(false);
-	});
-}
-
-void
-Daemon::open_gate()
-{
-	if (gate_)
-		if (auto r = gate_->remove(); !r)
-			log::warning("input: {}", r.error().what);
-}
-
-void
-Daemon::finish_stop(bool unlock)
-{
-	if (!stopped_)
-		return;
-	auto done = std::exchange(stopped_, nullptr);
-	stop_timer_.cancel();
-	timer_.cancel();
-	bool serving = role_.serving();
-	if (serving && unlock) {
-		export_.standby_lost_with_evidence("jeebsd stops");
-		open_gate();
-		net_.close(true);
-	} else if (serving) {
-		log::warning("the standby didn't say that it let go: the VIP "
-		    "stays silent here, it takes over");
-	} else {
-		open_gate();
-		net_.close(false);
-	}
-	heartbeat_.stop();
-	// One more round, so that what was queued leaves.
-	stop_timer_.expires_after(milliseconds(50));
-	stop_timer_.async_wait([this, done](error_code) {
-		link_.stop();
-		done();
 	});
 }
 

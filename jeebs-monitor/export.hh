@@ -1,72 +1,39 @@
 // SPDX-License-Identifier: ISC
 // The primary's end of replication: sshd's sessions come in at export.sock,
 // their records go from shared-memory rings to the link, the standby's commits
-// go back. Owner: the daemon; event loop's thread only.
-//
-//   HELLO -> known --OFFER, ROOT--> open (protected from the first COMMIT)
-//              ^  evidence, DROP     |  ^ OFFER, ROOT: next incarnation
-//              +------DETACH---------+--+
-//
-// While the link is down and nobody has evidence about the standby, open
-// sessions stall: nothing is committed.
+// go back. Here is what concerns more than one of them; of one see
+// export-session.hh.
+// Owner: the daemon; event loop's thread only.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <map>
 #include <memory>
-#include <optional>
+#include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
+#include "export-session.hh"
 #include "flow.hh"
+#include "forwards.hh"
 #include "frame.hh"
 #include "input-gate.hh"
 #include "link.hh"
+#include "listener.hh"
 #include "result.hh"
+#include "shares.hh"
+#include "unique_fd.hh"
 
 namespace jeebs {
 
-struct SessionInfo {
-	uint64_t id = 0;	// of the session while this jeebsd runs, 1, 2, ...
-	uint64_t sid = 0;	// of its incarnation on the link, 0: none
-	Flow flow;
-	std::string user;	// what sshd says, for status
-	bool is_protected = false;	// the standby can adopt it, whole
-	bool stalled = false;		// open, but the link is down
-	uint64_t epoch = 0;
-	uint64_t in_off = 0, out_end = 0, acked_off = 0;	// shipped
-	uint64_t committed = 0;		// stream offset the standby holds
-	// The client's bytes are held from here on, if input commit is on.
-	std::optional<uint64_t> covered_from;
-	std::string state;	// known, open or dropping
-	std::string reason;	// why it isn't protected
-};
-
 class ExportServer {
 public:
-	struct Handlers {
-		// Is this session ours to protect (a VIP's)? Else it is
-		// detached at once. Empty: all are.
-		std::function<bool(const Flow &)> wanted;
-		// A session has been registered: from here to closed its
-		// descriptor is held and it may be protected.
-		std::function<void(const SessionInfo &)> opened;
-		// It became protected, or isn't any more.
-		std::function<void(const SessionInfo &)> changed;
-		std::function<void(const SessionInfo &)> closed;
-		// May a forward's connection be kept?
-		std::function<bool(const Flow &)> can_move;
-		// FIN and RST of a forward's connection may go out, or not.
-		std::function<void(const Flow &, bool may)> may_end;
-		std::function<void(const Flow &)> may_fin;	// not RST
-		// Offset up to which an adopted session's client believes its
-		// bytes delivered although its socket hasn't all of them yet.
-		std::function<uint64_t(const Flow &)> delivered;
-		// The same of a forward's socket, since that was restored.
-		std::function<uint64_t(const Flow &)> fed;
-	};
+	using Handlers = ExportHandlers;
 
 	// sink and gate must outlive the server, which sets the sink's
 	// on_drained. gate: null without input commit. places: so many sessions
@@ -104,8 +71,41 @@ public:
 	std::vector<SessionInfo> sessions() const;
 
 private:
-	class Impl;
-	std::unique_ptr<Impl> impl_;
+	using SessionPtr = ExportSession::Ptr;
+
+	void accepted(UniqueFd);
+	Shares::Place seat(const SessionInfo &, bool attached);
+	bool is_session(const Flow &) const;
+	void over(const SessionPtr &, const std::string &why);
+	void finish(uint64_t sid);
+	void finish_all();
+	void forget(SessionRest, const std::string &why);
+	Result<void> commits(Bytes payload);
+	Result<void> let_go(const FrameView &);
+	void drained();
+	void limit_unfinished();
+	void refresh_later();
+	void refresh();
+
+	boost::asio::io_context &io_;
+	std::string path_;
+	FrameSink &sink_;
+	InputGate *gate_;
+	Handlers handlers_;
+	std::unique_ptr<Listener> listener_;
+	boost::asio::steady_timer refresh_;
+	Shares shares_, forward_shares_;
+	ForwardTable forwards_;
+	KnownStandby standby_;
+	const ExportSession::Parts parts_;
+	std::set<std::string> refused_;	// users, in the log
+	std::map<uint64_t, SessionPtr> sessions_;	// by id
+	std::unordered_map<uint64_t, SessionPtr> by_sid_;
+	// Their MONs are gone; the descriptors wait for CLOSED.
+	std::unordered_map<uint64_t, SessionRest> closing_;	// by sid
+	uint64_t next_id_ = 1;
+	uint64_t refresh_phase_ = 0;
+	uint64_t turns_ = 0;		// that sessions have had
 };
 
 } // namespace jeebs

@@ -6,46 +6,22 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
-#include <boost/asio/post.hpp>
-
-#include "fields.hh"
 #include "frame.hh"
 #include "jeebs-tcp.h"
 #include "log.hh"
 #include "tcp-descriptor.hh"
 #include "tcp-info.hh"
 #include "tcp-progress.hh"
-#include "wire.hh"
 
 namespace jeebs {
 
-using boost::asio::posix::stream_descriptor;
-using boost::system::error_code;
-
 namespace {
 
-constexpr int messages_per_turn = 64;
-// For two answers about each of as many forwards as there can be.
-constexpr int answer_room = 1 << 20;
-constexpr uint16_t first_port = 1024;	// below are services'
 // What a target sends and nobody reads is at the standby, too, which has a limit
 // for it; the kernel's own may be larger (tcp_rmem).
 constexpr int receive_buffer = 4 << 20;
-// Descriptors of one user that close(2) may be behind with.
-constexpr size_t max_closing = 64;
-
-uint64_t
-socket_cookie(int fd)
-{
-	uint64_t cookie = 0;
-	socklen_t len = sizeof(cookie);
-	if (::getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == -1)
-		return 0;
-	return cookie;
-}
 
 // Its target's RST, or its user's: no packet will end it any more.
 bool
@@ -59,36 +35,11 @@ is_gone(int fd, const Flow &flow)
 	    jeebs_tcp_addrs(fd, &now) != 0 || Flow::from_state(now) != flow;
 }
 
-// A FIN that was held back goes now, not when it is sent again.
-void
-push(int fd)
-{
-	const int on = 1;
-	(void)::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-}
-
 } // namespace
 
 Forwards::Forwards(Parts p, std::string user)
     : p_(std::move(p)), user_(std::move(user)), socket_(p_.io)
 {
-}
-
-Result<UniqueFd>
-Forwards::socket()
-{
-	int pair[2];
-
-	link_down();
-	if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)
-	    == -1)
-		return fail_errno("forward socket");
-	UniqueFd mine(pair[0]), theirs(pair[1]);
-	(void)::setsockopt(mine.get(), SOL_SOCKET, SO_SNDBUFFORCE,
-	    &answer_room, sizeof(answer_room));
-	socket_.assign(mine.release());
-	sockets_++;
-	return theirs;
 }
 
 void
@@ -110,16 +61,6 @@ Forwards::settled()
 		release(id);
 }
 
-// What is queued goes with the socket, also descriptors that close(2) waits for.
-void
-Forwards::link_down()
-{
-	if (!socket_.is_open())
-		return;
-	(void)::shutdown(socket_.native_handle(), SHUT_RDWR);
-	SharedFd(UniqueFd(socket_.release()), user_).reset();
-}
-
 void
 Forwards::abandon()
 {
@@ -131,168 +72,6 @@ Forwards::abandon()
 			p_.table.owners.erase(o);
 	}
 	all_.clear();
-}
-
-void
-Forwards::wait()
-{
-	socket_.async_wait(stream_descriptor::wait_read,
-	    [self = shared_from_this(), n = sockets_](error_code ec) {
-		if (!ec && self->socket_.is_open() && self->sockets_ == n)
-			self->readable();
-	});
-}
-
-void
-Forwards::readable()
-{
-	for (int i = 0; i < messages_per_turn && socket_.is_open(); i++) {
-		UserMessage m;
-		Result<bool> came = SharedFd::closing(user_) > max_closing ?
-		    fail("too many of its descriptors don't close") :
-		    receive_user_message(socket_.native_handle(), user_, m);
-		if (came && !*came)
-			break;
-		auto ok = came ? message(m.type, m.fields.bytes(), m.fds) :
-		    Result<void>(tl::unexpected(came.error()));
-		if (!ok) {
-			// The user's own affair: no forward is kept from here on.
-			if (ok.error().errnum != EPIPE)
-				log::warning("forwards of {}: {}",
-				    log::printable(user_), ok.error().what);
-			return hang_up();
-		}
-	}
-	if (socket_.is_open())
-		wait();
-}
-
-// PA keeps none from here on, and can say nothing of them.
-void
-Forwards::hang_up()
-{
-	link_down();
-	for (auto &[id, f] : all_)
-		if (f.sid == sid_ && !f.closing)
-			close(f, "sshd hung up");
-}
-
-Result<void>
-Forwards::message(uint8_t type, Bytes fields, std::vector<SharedFd> &fds)
-{
-	FieldReader r(fields, "message about a forward");
-	const auto channel = r.num<uint32_t>();
-	const bool opens = type == JEEBS_MSG_FORWARD ||
-	    type == JEEBS_MSG_FORWARD_ENDED;
-	const uint64_t n = opens || type == JEEBS_MSG_FORWARD_TAKEN ?
-	    r.num<uint64_t>() : 0;
-	if (auto ok = r.finish(); !ok)
-		return ok;
-	if (fds.size() != (opens ? 1 : 0))
-		return fail("a forward without its descriptor, or more");
-	if (opens)
-		return open(channel, n, type == JEEBS_MSG_FORWARD_ENDED,
-		    std::move(fds[0]));
-	Forward *f = of_channel(channel);
-	if (type == JEEBS_MSG_FORWARD_OVER) {
-		if (f != nullptr)
-			close(*f, "over");
-		return {};
-	}
-	if (type == JEEBS_MSG_FORWARD_END) {
-		if (f != nullptr) {
-			p_.may_fin(f->flow);
-			push(f->fd.get());
-		}
-		return {};
-	}
-	if (type != JEEBS_MSG_FORWARD_TAKEN)
-		return fail(fmt::format("unexpected message of type {}",
-		    type));
-	if (n > INT64_MAX)
-		return fail("impossible offset");
-	if (f != nullptr && p_.sink.is_up()) {
-		if (auto now = tcp_progress(f->fd.get()))
-			p_.gate->had(f->flow, now->received);
-		Buffer b = p_.sink.buffer();
-		put_taken(b, {f->id, n});
-		(void)p_.sink.send(std::move(b));
-	}
-	return {};
-}
-
-Forwards::Forward *
-Forwards::of_channel(uint32_t channel)
-{
-	for (auto &[id, f] : all_)
-		if (f.channel == channel && f.sid == sid_ && !f.closing)
-			return &f;
-	return nullptr;
-}
-
-Result<void>
-Forwards::open(uint32_t channel, uint64_t written, bool ended, SharedFd fd)
-{
-	Forward f;
-	jeebs_offsets at{};
-
-	if (of_channel(channel) != nullptr)
-		return fail(fmt::format("a second target of channel {}",
-		    channel));
-	auto refuse = [&](const char *why) -> Result<void> {
-		log::debug("forward of {}: not kept: {}",
-		    log::printable(user_), why);
-		answer(channel, 0);
-		return {};
-	};
-	if (auto ok = check_tcp_socket(fd.get()); !ok)
-		return refuse(ok.error().what.c_str());
-	// What a target sent would be lost.
-	if (p_.gate == nullptr)
-		return refuse("input-commit is \"tap\"");
-	if (!p_.sink.is_up())
-		return refuse("the standby is gone");
-	// Nobody's but one of these is put into repair mode.
-	if (jeebs_tcp_addrs(fd.get(), &f.tcp) != 0)
-		return refuse("not connected");
-	f.flow = Flow::from_state(f.tcp);
-	if (f.flow.local_port < first_port || !p_.wanted(f.flow))
-		return refuse("not by the interface of a protected address");
-	if (jeebs_tcp_read(fd.get(), &f.tcp, &at) != 0 ||
-	    Flow::from_state(f.tcp) != f.flow)
-		return refuse("not an established connection");
-	// How many bytes the kernel says were written differs by the SYN.
-	const uint64_t more = at.out - static_cast<uint64_t>(at.fin) - written;
-	if (more > 1 || (at.fin != 0) != ended)
-		return refuse("its own count of what was written is wrong");
-	f.tcp.snd_base += static_cast<uint32_t>(more);
-	f.cookie = socket_cookie(fd.get());
-	auto owner = p_.table.owners.find(f.flow);
-	if (owner != p_.table.owners.end()) {
-		// Of the incarnation before, or nobody's but its own.
-		uint64_t before = 0;
-		for (const auto &[id, o] : all_)
-			if (o.flow == f.flow && o.cookie == f.cookie &&
-			    o.sid != sid_)
-				before = id;
-		if (before == 0)
-			return refuse("kept already");
-		f.place = std::move(all_.at(before).place);
-		p_.table.by_id.erase(before);
-		all_.erase(before);
-	} else if (all_.size() >= JEEBS_MAX_FORWARDS) {
-		return refuse("the session has too many");
-	} else {
-		f.place = p_.shares.take(user_);
-		if (!f.place)
-			return refuse("this user has his share of them");
-	}
-	f.id = p_.new_id();
-	f.sid = sid_;
-	f.channel = channel;
-	f.fd = std::move(fd);
-	keep(f);
-	return {};
 }
 
 void
@@ -382,34 +161,6 @@ Forwards::give_up(Forward &f, const char *why)
 	close(f, why);
 }
 
-void
-Forwards::say(uint8_t type, uint32_t channel, uint64_t id)
-{
-	Buffer b;
-	if (!socket_.is_open())
-		return;
-	FieldWriter(b).u32(channel).u64(id);
-	// Who doesn't read them gets no more.
-	if (auto ok = send_message(socket_.native_handle(), type, b.bytes());
-	    !ok) {
-		if (ok.error().errnum != EPIPE)
-			log::warning("forwards of {}: {}",
-			    log::printable(user_), ok.error().what);
-		// Not now: whoever calls may be at the list of them.
-		link_down();
-		boost::asio::post(p_.io, [weak = weak_from_this(), n = sockets_] {
-			if (auto self = weak.lock(); self && self->sockets_ == n)
-				self->hang_up();
-		});
-	}
-}
-
-void
-Forwards::answer(uint32_t channel, uint64_t id)
-{
-	say(JEEBS_MSG_FORWARD_ID, channel, id);
-}
-
 // The standby must have forgotten it before the target hears of its end.
 void
 Forwards::close(Forward &f, const char *why)
@@ -418,6 +169,15 @@ Forwards::close(Forward &f, const char *why)
 	Buffer b = p_.sink.buffer();
 	put_close(b, f.id, why);
 	(void)p_.sink.send(std::move(b));
+}
+
+// A FIN that was held back goes now, not when it is sent again.
+void
+Forwards::push(const Forward &f)
+{
+	const int on = 1;
+	(void)::setsockopt(f.fd.get(), IPPROTO_TCP, TCP_NODELAY, &on,
+	    sizeof(on));
 }
 
 void
@@ -430,7 +190,7 @@ Forwards::release(uint64_t id)
 	all_.erase(it);
 	p_.table.by_id.erase(id);
 	let_go(id, f.flow);
-	push(f.fd.get());
+	push(f);
 }
 
 // What comes and goes on its ports is nobody's business any more.

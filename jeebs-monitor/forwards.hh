@@ -106,24 +106,27 @@ private:
 		std::optional<uint64_t> covered_from;
 	};
 
+	// To and from PA: forwards-pa.cc.
 	void wait();
 	void readable();
 	[[nodiscard]] Result<void> message(uint8_t type, Bytes fields,
 	    std::vector<SharedFd> &fds);
 	[[nodiscard]] Result<void> open(uint32_t channel, uint64_t written,
 	    bool ended, SharedFd);
-	void keep(Forward &);
-	void covered(uint64_t id, const Result<void> &);
+	Forward *of_channel(uint32_t channel);
 	void say(uint8_t type, uint32_t channel, uint64_t id);
 	void answer(uint32_t channel, uint64_t id);
+	void hang_up();
+
+	void keep(Forward &);
+	void covered(uint64_t id, const Result<void> &);
 	void lose(Forward &);
 	void give_up(Forward &, const char *why);
 	void cover(uint64_t id, Forward &);
-	void hang_up();
 	void close(Forward &, const char *why);
+	static void push(const Forward &);
 	void release(uint64_t id);
 	void let_go(uint64_t id, const Flow &);
-	Forward *of_channel(uint32_t channel);
 
 	Parts p_;
 	std::string user_;

@@ -59,6 +59,7 @@ struct HeartbeatIo::Impl : std::enable_shared_from_this<Impl> {
 	void drain();
 	void receive(size_t path);
 	void send_all();
+	void stand_in(Time now);
 
 	const Config &config;
 	const uint64_t instance;
@@ -82,7 +83,8 @@ struct HeartbeatIo::Impl : std::enable_shared_from_this<Impl> {
 	Time peer_received{};
 	Duration peer_lease{};
 	Time last_sent{};
-	Duration longest_pause{};
+	bool loop_stood = false;	// since then
+	HeartbeatPause longest_pause;
 	std::deque<HeartbeatHeard> mailbox;
 	std::vector<HeartbeatPathStats> stats;
 };
@@ -139,9 +141,12 @@ HeartbeatIo::Impl::send_all()
 	Duration limit = std::max<Duration>(config.timing.detect,
 	    std::chrono::milliseconds(250));
 
-	if (!has_say || saying.mute || now.time_since_epoch().count() - loop_alive >
-	    limit.count())
+	if (!has_say || saying.mute)
 		return;
+	if (now.time_since_epoch().count() - loop_alive > limit.count()) {
+		loop_stood = true;
+		return;
+	}
 	Heartbeat h;
 	h.state = saying.state;
 	if (h.state == RoleState::primary_protected &&
@@ -172,9 +177,10 @@ HeartbeatIo::Impl::send_all()
 		    peer_lens[i]) == static_cast<ssize_t>(packet->size()))
 			stats[i].sent++;
 	}
-	if (last_sent != Time{})
-		longest_pause = std::max(longest_pause, now - last_sent);
+	if (last_sent != Time{} && now - last_sent > longest_pause.length)
+		longest_pause = {now - last_sent, loop_stood};
 	last_sent = now;
+	loop_stood = false;
 }
 
 // mutex is held.
@@ -247,6 +253,19 @@ HeartbeatIo::Impl::run()
 		if (now)
 			send_all();
 	}
+}
+
+void
+HeartbeatIo::Impl::stand_in(Time now)
+{
+	std::unique_lock lock(mutex, std::try_to_lock);
+	if (!lock)
+		return;
+	for (size_t i = 0; i < sockets.size(); i++)
+		receive(i);
+	if (last_sent != Time{} &&
+	    now - last_sent > config.timing.heartbeat * 3 / 2)
+		send_all();
 }
 
 void
@@ -346,6 +365,7 @@ void
 HeartbeatIo::alive(Time now)
 {
 	impl_->loop_alive = now.time_since_epoch().count();
+	impl_->stand_in(now);
 }
 
 void
@@ -361,11 +381,11 @@ HeartbeatIo::stats() const
 	return impl_->stats;
 }
 
-Duration
+HeartbeatPause
 HeartbeatIo::longest_pause()
 {
 	std::lock_guard lock(impl_->mutex);
-	return std::exchange(impl_->longest_pause, Duration::zero());
+	return std::exchange(impl_->longest_pause, {});
 }
 
 bool

@@ -40,6 +40,12 @@ struct HeartbeatGrant {
 	Duration lease{};	// that the peer had announced
 };
 
+// The longest time between two of our heartbeats.
+struct HeartbeatPause {
+	Duration length{};
+	bool loop_stood = false;	// that is why; else the machine is busy
+};
+
 struct HeartbeatPathStats {
 	uint64_t sent = 0, heard = 0, refused = 0;
 	std::string last_refusal;
@@ -66,16 +72,17 @@ public:
 	// given so far: after say() without granting there is no later one.
 	HeartbeatGrant say(const HeartbeatSay &);
 	HeartbeatGrant granted() const;
-	// The event loop runs.
+	// The event loop runs, and does what the thread is late with: that one's
+	// processor may be in the kernel, where nothing is preempted, for as
+	// long as it takes to look dead.
 	void alive(Time now);
 	// Runs the callback for what has arrived, without waiting.
 	void drain();
 
 	std::vector<HeartbeatPathStats> stats() const;
 	bool realtime() const;
-	// The longest time between two of our heartbeats so far: what the
-	// machine's scheduling costs. Reset by the call.
-	Duration longest_pause();
+	// Since the last call.
+	HeartbeatPause longest_pause();
 
 private:
 	struct Impl;

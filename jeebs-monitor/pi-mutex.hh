@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // A mutex that a real-time thread may share with an ordinary one: whoever
 // holds it inherits the priority of who waits (pthread_mutexattr_setprotocol).
-// Any thread; for std::lock_guard.
+// Any thread; for std::lock_guard and std::unique_lock.
 #pragma once
 
 #include <pthread.h>
@@ -23,6 +23,7 @@ public:
 	PiMutex &operator=(const PiMutex &) = delete;
 
 	void lock() { pthread_mutex_lock(&m_); }
+	bool try_lock() { return pthread_mutex_trylock(&m_) == 0; }
 	void unlock() { pthread_mutex_unlock(&m_); }
 
 private:

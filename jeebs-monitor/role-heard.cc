@@ -211,4 +211,29 @@ Role::heard_taking_over(Actions &out)
 	}
 }
 
+Actions
+Role::resigned(Time now)
+{
+	Actions out;
+
+	switch (state_) {
+	case RoleState::primary_protected:
+	case RoleState::primary_stalled:
+		go_alone(fmt::format("{} resigned", peer_name_), out);
+		break;
+	case RoleState::standby_ready:
+	case RoleState::standby_suspecting:
+		disarm(fmt::format("{} resigned, its host serves on without "
+		    "protection", peer_name_), out);
+		[[fallthrough]];
+	case RoleState::standby_joining:
+		begin_search(fmt::format("{} resigned", peer_name_), now,
+		    out);
+		break;
+	default:
+		break;
+	}
+	return out;
+}
+
 } // namespace jeebs

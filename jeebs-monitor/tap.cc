@@ -2,7 +2,9 @@
 #include "tap.hh"
 
 #include <algorithm>
+#include <chrono>
 
+#include <boost/asio/steady_timer.hpp>
 #include <pcap/pcap.h>
 
 #include "read-waiter.hh"
@@ -14,6 +16,9 @@ namespace {
 /** A GRO packet of IPv6 with its link header. */
 constexpr int snapshot_length = 65535 + 40 + 14 + 8;
 constexpr int packets_per_turn = 512;
+// To wake up for each packet costs more than to look at it. Who can't wait
+// drains.
+constexpr std::chrono::milliseconds between_turns(2);
 
 struct PcapCloser {
 	void operator()(pcap_t *p) const { pcap_close(p); }
@@ -51,21 +56,25 @@ strip_link_header(std::span<const uint8_t> frame)
 struct Tap::Impl {
 	Impl(asio::io_context &io, TapConfig c, Callback cb)
 		: config(std::move(c)), callback(std::move(cb)),
-		  waiter(io) {}
+		  waiter(io), timer(io) {}
 
 	[[nodiscard]] Result<void> start();
 	[[nodiscard]] Result<void> activate();
 	[[nodiscard]] Result<void> set_filter();
 	void stop();
-	void read_packets(int limit);
+	void turn();
+	/** False if that was all that there is. */
+	bool read_packets(int limit);
 	void count_drops();
 
 	TapConfig config;
 	Callback callback;
 	ReadWaiter waiter;
+	asio::steady_timer timer;
 	std::unique_ptr<pcap_t, PcapCloser> pcap;
 	bool running = false;
 	bool reading = false;
+	std::shared_ptr<bool> alive = std::make_shared<bool>(true);
 	uint64_t cut_short = 0;
 	uint64_t ring_drops = 0;	/* of earlier handles */
 	TapStats stats;
@@ -125,13 +134,14 @@ Tap::Impl::start()
 	}
 	running = true;
 	return waiter.start(pcap_get_selectable_fd(pcap.get()),
-	    [this] { read_packets(packets_per_turn); });
+	    [this] { turn(); });
 }
 
 void
 Tap::Impl::stop()
 {
 	running = false;
+	timer.cancel();
 	waiter.stop();
 	/* pcap mustn't be closed under its own callback. */
 	if (reading || !pcap)
@@ -142,16 +152,33 @@ Tap::Impl::stop()
 }
 
 void
+Tap::Impl::turn()
+{
+	if (read_packets(packets_per_turn) || !running)
+		return;
+	waiter.pause();
+	timer.expires_after(between_turns);
+	timer.async_wait([this, weak = std::weak_ptr(alive)](
+	    boost::system::error_code error) {
+		if (!error && !weak.expired())
+			waiter.resume();
+	});
+}
+
+bool
 Tap::Impl::read_packets(int limit)
 {
 	if (reading || !running)
-		return;
+		return false;
+	bool more = true;
 	reading = true;
 	for (int i = 0; i < limit && running; i++) {
 		pcap_pkthdr *header = nullptr;
 		const uint8_t *data = nullptr;
-		if (pcap_next_ex(pcap.get(), &header, &data) != 1)
+		if (pcap_next_ex(pcap.get(), &header, &data) != 1) {
+			more = false;
 			break;
+		}
 		const auto packet = strip_link_header({data, header->caplen});
 		if (header->caplen < header->len || packet.empty()) {
 			cut_short++;
@@ -163,6 +190,7 @@ Tap::Impl::read_packets(int limit)
 	reading = false;
 	if (!running)
 		stop();
+	return more;
 }
 
 void

@@ -36,6 +36,7 @@
 #include "sshkey.h"
 #include "xmalloc.h"
 #include "jeebs/jeebs-adopt.h"
+#include "jeebs/jeebs-host.h"
 #include "jeebs/jeebs-msg.h"
 #include "jeebs/jeebs-once.h"
 #include "jeebs/jeebs-root.h"

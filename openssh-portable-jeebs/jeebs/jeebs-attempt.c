@@ -8,8 +8,8 @@
 #include "log.h"
 #include "sshbuf.h"
 #include "ssherr.h"
-#include "jeebs/jeebs-forward.h"
 #include "jeebs/jeebs-module.h"
+#include "jeebs/jeebs-target.h"
 #include "jeebs/jeebs-wire.h"
 
 /*
@@ -31,7 +31,7 @@ restore(struct ssh *ssh, uint32_t channel, struct sshbuf *body,
 		goto out;
 	if (sshbuf_len(body) != 0 || port > 0xffff)
 		r = SSH_ERR_INVALID_FORMAT;
-	else if (!jeebs_forward_allowed()) {
+	else if (!jeebs_target_allowed()) {
 		logit("jeebs: channel %u: this host forwards no connections",
 		    channel);
 		r = SSH_ERR_CONN_CLOSED;

@@ -16,20 +16,14 @@
 #include "includes.h"
 
 #include <sys/types.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/timerfd.h>
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <linux/sockios.h>
 
 #include "openbsd-compat/sys-queue.h"
 #include "channels.h"
@@ -38,32 +32,19 @@
 #include "packet.h"
 #include "sshbuf.h"
 #include "ssherr.h"
-#include "xmalloc.h"
-#include "jeebs/jeebs-chain.h"
 #include "jeebs/jeebs-export.h"
 #include "jeebs/jeebs-forward.h"
 #include "jeebs/jeebs-hooks.h"
 #include "jeebs/jeebs-module.h"
 #include "jeebs/jeebs-msg.h"
-#include "jeebs/jeebs-ring.h"
+#include "jeebs/jeebs-recorder.h"
 #include "jeebs/jeebs-session.h"
 #include "jeebs/jeebs-source.h"
 #include "jeebs/jeebs-state.h"
 #include "jeebs/jeebs-testing.h"
 
-/* A checkpoint at least so often, so that the standby can forget. */
-#define CHECKPOINT_BYTES	(256 * 1024)
-#define CHECKPOINT_RECORDS	128
-/*
- * After a record of bulk, more bulk waits until the standby has answered or there
- * is more of it: each record costs three processes a turn.
- */
-#define GATHER_MIN		(4 * 1024)
-#define GATHER_MAX		(128 * 1024)
 /* How much farther than upstream sshd may seal ahead of the client. */
 #define PIPELINE_FACTOR		8
-/* Unsent records beyond this: jeebsd is stuck, stop sealing. */
-#define BACKLOG_MAX		(2 * 1024 * 1024)
 #define WAITING_RETRY_MS	10	/* at first, then twice as long */
 #define WAITING_RETRY_MAX	1000
 /* Room for what one turn seals beyond it. */
@@ -81,26 +62,8 @@ static struct {
 	int sock;
 	int timer;		/* timerfd, armed while WAITING */
 	int retry_ms;
-	int kick, commit;	/* tokens of eight bytes */
-	struct jeebs_ring *ring;
-	uint32_t ring_size;
-	struct jeebs_chain *chain;
-	struct jeebs_state *state;
-	struct sshbuf *backlog;	/* sealed, not yet in the ring */
-	struct sshbuf *head, *sealed;	/* of the record in the making */
-	struct sshbuf *objects;
-	int transport_dirty;
-
-	uint64_t in_read;	/* offset of the next byte from the client */
-	uint64_t out_written;	/* offset of the next byte to write(2) */
-	uint64_t committed;	/* highest offset any standby held */
-	uint64_t in_recorded, out_recorded;
-	uint64_t last_seq, last_bytes;	/* of the last record */
-	struct sshbuf *tail;	/* written, perhaps not acknowledged */
-	uint64_t tail_start;
-	u_int records;		/* since the last checkpoint */
-	uint64_t bytes;
-} ex = { .mon_fd = -1, .sock = -1, .timer = -1, .kick = -1, .commit = -1 };
+	struct jeebs_recorder *recorder;
+} ex = { .mon_fd = -1, .sock = -1, .timer = -1 };
 
 void (*jeebs_on_resume)(struct ssh *) = NULL;
 void (*jeebs_on_child)(void) = NULL;
@@ -110,13 +73,7 @@ jeebs_export_init(int mon_fd, int sock, uint64_t in, uint64_t out)
 {
 	ex.mon_fd = mon_fd;
 	ex.sock = sock;
-	if ((ex.tail = sshbuf_new()) == NULL ||
-	    (ex.backlog = sshbuf_new()) == NULL ||
-	    (ex.head = sshbuf_new()) == NULL ||
-	    (ex.sealed = sshbuf_new()) == NULL ||
-	    (ex.objects = sshbuf_new()) == NULL ||
-	    (ex.state = jeebs_state_new()) == NULL)
-		fatal_f("out of memory");
+	ex.recorder = jeebs_recorder_new(sock);
 	if ((ex.timer = timerfd_create(CLOCK_MONOTONIC,
 	    TFD_CLOEXEC|TFD_NONBLOCK)) == -1)
 		fatal_f("timerfd_create: %s", strerror(errno));
@@ -126,9 +83,7 @@ jeebs_export_init(int mon_fd, int sock, uint64_t in, uint64_t out)
 void
 jeebs_export_offsets(uint64_t in, uint64_t out)
 {
-	ex.in_read = in;
-	ex.out_written = ex.tail_start = ex.committed = out;
-	sshbuf_reset(ex.tail);
+	jeebs_recorder_offsets(ex.recorder, in, out);
 }
 
 int
@@ -138,226 +93,14 @@ jeebs_export_socket(void)
 }
 
 static void
-close_fd(int *fd)
-{
-	if (*fd != -1)
-		close(*fd);
-	*fd = -1;
-}
-
-static uint64_t
-committed(void)
-{
-	uint64_t c;
-
-	if (ex.ring != NULL && (c = jeebs_ring_committed(ex.ring)) >
-	    ex.committed)
-		ex.committed = c;
-	return ex.committed;
-}
-
-static void
 detach(void)
 {
 	struct itimerspec never;
 
-	(void)committed();
-	jeebs_chain_free(ex.chain);
-	ex.chain = NULL;
-	if (ex.ring != NULL)
-		jeebs_ring_unmap(ex.ring, ex.ring_size);
-	ex.ring = NULL;
-	close_fd(&ex.kick);
-	close_fd(&ex.commit);
-	sshbuf_reset(ex.backlog);
+	jeebs_recorder_detach(ex.recorder);
 	memset(&never, 0, sizeof(never));
 	(void)timerfd_settime(ex.timer, 0, &never, NULL);
 	ex.phase = OFF;
-}
-
-/* The offset before which the client has acknowledged everything. */
-static uint64_t
-acked(void)
-{
-	uint64_t upto;
-	int outq, r;
-
-	if (ioctl(ex.sock, SIOCOUTQ, &outq) == -1 || outq < 0 ||
-	    (uint64_t)outq > ex.out_written)
-		return ex.tail_start;
-	upto = ex.out_written - outq;
-	/* a FIN or SYN in the queue counts as a byte: never go back */
-	if (upto <= ex.tail_start)
-		return upto;
-	if ((r = sshbuf_consume(ex.tail, upto - ex.tail_start)) != 0)
-		fatal_fr(r, "tail");
-	ex.tail_start = upto;
-	return upto;
-}
-
-static void
-kick(void)
-{
-	const uint64_t one = 1;
-
-	if (write(ex.kick, &one, sizeof(one)) == -1 && errno != EAGAIN)
-		error_f("kick: %s", strerror(errno));
-}
-
-static void
-flush(void)
-{
-	size_t n;
-	int r;
-
-	if (ex.ring == NULL || sshbuf_len(ex.backlog) == 0)
-		return;
-	if ((n = jeebs_ring_write(ex.ring, ex.ring_size,
-	    sshbuf_ptr(ex.backlog), sshbuf_len(ex.backlog))) == 0)
-		return;
-	if ((r = sshbuf_consume(ex.backlog, n)) != 0)
-		fatal_fr(r, "backlog");
-	kick();
-}
-
-/* Queues a record whose envelope and sealed part are in ex.head, ex.sealed. */
-static int
-queue(const u_char *stream, size_t streamlen)
-{
-	struct iovec iov[4];
-	u_char len[4];
-	int i, r;
-
-	POKE_U32(len, sshbuf_len(ex.head) + streamlen + sshbuf_len(ex.sealed));
-	iov[0].iov_base = len;
-	iov[0].iov_len = sizeof(len);
-	iov[1].iov_base = sshbuf_mutable_ptr(ex.head);
-	iov[1].iov_len = sshbuf_len(ex.head);
-	iov[2].iov_base = (void *)stream;
-	iov[2].iov_len = streamlen;
-	iov[3].iov_base = sshbuf_mutable_ptr(ex.sealed);
-	iov[3].iov_len = sshbuf_len(ex.sealed);
-	if (sshbuf_len(ex.backlog) == 0 &&
-	    jeebs_ring_put(ex.ring, ex.ring_size, iov, 4)) {
-		kick();
-		return 0;
-	}
-	for (i = 0; i < 4; i++) {
-		if ((r = sshbuf_put(ex.backlog, iov[i].iov_base,
-		    iov[i].iov_len)) != 0)
-			return r;
-	}
-	flush();
-	return 0;
-}
-
-/* Collects the objects that changed, or all of them, in ex.objects. */
-static int
-collect(struct ssh *ssh, int full)
-{
-	struct sshbuf *m;
-	u_int i;
-	int r;
-
-	if ((m = sshbuf_new()) == NULL)
-		return SSH_ERR_ALLOC_FAIL;
-	sshbuf_reset(ex.objects);
-	jeebs_state_begin(ex.state, ex.objects, full);
-	if (full || ex.transport_dirty) {
-		if ((r = jeebs_packet_transport(ssh, m)) != 0 ||
-		    (r = jeebs_state_put(ex.state, JEEBS_TAG_TRANSPORT, 0,
-		    m)) != 0)
-			goto out;
-		ex.transport_dirty = 0;
-	} else
-		jeebs_state_keep(ex.state, JEEBS_TAG_TRANSPORT, 0);
-	sshbuf_reset(m);
-	if ((r = jeebs_packet_counters(ssh, m)) != 0 ||
-	    (r = jeebs_state_put(ex.state, JEEBS_TAG_COUNTERS, 0, m)) != 0)
-		goto out;
-	sshbuf_reset(m);
-	if ((r = jeebs_packet_kex(ssh, m)) != 0)
-		goto out;
-	if (sshbuf_len(m) != 0 &&
-	    (r = jeebs_state_put(ex.state, JEEBS_TAG_KEX, 0, m)) != 0)
-		goto out;
-	sshbuf_reset(m);
-	if ((r = jeebs_connection_export(m)) != 0 ||
-	    (r = jeebs_state_put(ex.state, JEEBS_TAG_CONNECTION, 0, m)) != 0)
-		goto out;
-	if ((r = jeebs_channels_export(ssh, ex.state)) != 0)
-		goto out;
-	for (i = 0; jeebs_modules[i] != NULL; i++) {
-		if ((r = jeebs_modules[i]->snapshot(ssh, ex.state)) != 0)
-			goto out;
-	}
-	r = jeebs_state_end(ex.state);
- out:
-	sshbuf_free(m);
-	return r;
-}
-
-/*
- * Seals one record with the stream bytes from offset from on and queues it.
- * Only the first record of an incarnation reaches back to bytes that were
- * written already.
- */
-static int
-record(struct ssh *ssh, enum jeebs_record_type type, uint64_t from)
-{
-	struct sshbuf *output = ssh_packet_get_output(ssh);
-	struct sshbuf *input = ssh_packet_get_input(ssh);
-	struct sshbuf *all = NULL;
-	struct jeebs_envelope env;
-	const u_char *stream;
-	size_t streamlen;
-	uint64_t out_end = ex.out_written + sshbuf_len(output);
-	int r;
-
-	streamlen = out_end - from;
-	if (from >= ex.out_written)
-		stream = sshbuf_ptr(output) + (from - ex.out_written);
-	else {
-		if (from < ex.tail_start)
-			return SSH_ERR_INTERNAL_ERROR;
-		if ((all = sshbuf_new()) == NULL)
-			return SSH_ERR_ALLOC_FAIL;
-		if ((r = sshbuf_put(all, sshbuf_ptr(ex.tail) +
-		    (from - ex.tail_start), ex.out_written - from)) != 0 ||
-		    (r = sshbuf_putb(all, output)) != 0)
-			goto out;
-		stream = sshbuf_ptr(all);
-	}
-	sshbuf_reset(ex.objects);
-	if (type != JEEBS_REC_END &&
-	    (r = collect(ssh, type == JEEBS_REC_CHECKPOINT)) != 0)
-		goto out;
-	memset(&env, 0, sizeof(env));
-	env.type = type;
-	env.in_off = ex.in_read - sshbuf_len(input);
-	env.out_off = from;
-	env.acked_off = MINIMUM(acked(), from);
-	sshbuf_reset(ex.head);
-	sshbuf_reset(ex.sealed);
-	if ((r = jeebs_chain_seal(ex.chain, &env, stream, streamlen,
-	    ex.objects, ex.head, ex.sealed)) != 0 ||
-	    (r = queue(stream, streamlen)) != 0)
-		goto out;
-	jeebs_forward_recorded(env.seq);
-	ex.last_seq = env.seq;
-	ex.last_bytes = env.in_off - ex.in_recorded + streamlen;
-	ex.in_recorded = env.in_off;
-	ex.out_recorded = out_end;
-	if (type == JEEBS_REC_CHECKPOINT) {
-		ex.records = 0;
-		ex.bytes = 0;
-	}
-	ex.records++;
-	ex.bytes += streamlen;
-	jeebs_testing_recorded(ssh, &env, stream, ex.objects, ex.state);
- out:
-	sshbuf_free(all);
-	return r;
 }
 
 /*
@@ -383,18 +126,9 @@ retry_soon(void)
 	ex.retry_ms = MINIMUM(ex.retry_ms * 2, WAITING_RETRY_MAX);
 }
 
-/* Bytes that the client may lack. */
-static size_t
-outstanding(struct ssh *ssh)
-{
-	return ex.out_written - ex.tail_start + sshbuf_len(
-	    (struct sshbuf *)ssh_packet_get_output(ssh));
-}
-
 static void
 try_start(struct ssh *ssh)
 {
-	uint64_t from;
 	int r;
 
 	if (jeebs_packet_compressed(ssh)) {
@@ -404,20 +138,16 @@ try_start(struct ssh *ssh)
 		jeebs_forward_attach(ssh, -1, 1);
 		return;
 	}
-	from = acked();
-	if (from < ex.tail_start || outstanding(ssh) > JEEBS_MAX_STREAM) {
+	if (!jeebs_recorder_can_start(ex.recorder, ssh)) {
 		retry_soon();
 		return;
 	}
-	ex.transport_dirty = 1;
 	ex.phase = PROTECTED;
 	ex.gated = 1;
-	if ((r = record(ssh, JEEBS_REC_CHECKPOINT, from)) != 0)
+	if ((r = jeebs_recorder_start(ex.recorder, ssh)) != 0)
 		give_up(r, "checkpoint");
-	debug_f("exported from offset %llu on", (unsigned long long)from);
 	jeebs_testing_fault("session");
-	jeebs_testing_attack(ssh, ex.mon_fd, ex.kick, ex.commit, ex.ring,
-	    ex.ring_size, ex.chain);
+	jeebs_testing_attack(ssh, ex.mon_fd);
 }
 
 static void
@@ -438,17 +168,9 @@ attach(struct ssh *ssh, struct sshbuf *m, int *fds, int nfds)
 	if (sshbuf_len(m) != 0 || keylen != JEEBS_KEY_LEN ||
 	    idlen != JEEBS_ID_LEN || nfds != 4)
 		fatal_f("malformed");
-	if ((r = jeebs_ring_map(fds[0], &ex.ring, &ex.ring_size)) != 0)
-		fatal_fr(r, "map ring");
-	/* a program that we start has no business with it */
-	(void)madvise(ex.ring, JEEBS_RING_HEADER + ex.ring_size,
-	    MADV_DONTFORK);
-	jeebs_testing_memfd(fds[0]);
-	close(fds[0]);
-	ex.kick = fds[1];
-	ex.commit = fds[2];
-	if ((ex.chain = jeebs_chain_new(key, id, epoch)) == NULL)
-		fatal_f("chain");
+	if ((r = jeebs_recorder_attach(ex.recorder, fds[0], fds[1], fds[2],
+	    key, id, epoch)) != 0)
+		fatal_fr(r, "recorder");
 	jeebs_forward_attach(ssh, fds[3], 0);
 	try_start(ssh);
 }
@@ -471,7 +193,8 @@ from_monitor(struct ssh *ssh)
 		}
 		/* MON is gone, and we shall be soon. */
 		debug_fr(r, "monitor");
-		close_fd(&ex.mon_fd);
+		close(ex.mon_fd);
+		ex.mon_fd = -1;
 		sshbuf_free(m);
 		return;
 	}
@@ -498,24 +221,25 @@ from_monitor(struct ssh *ssh)
 static void
 did_read(struct ssh *ssh, size_t len)
 {
-	ex.in_read += len;
+	jeebs_recorder_did_read(ex.recorder, len);
 }
 
 static size_t
 may_write(struct ssh *ssh, size_t len)
 {
-	uint64_t upto;
+	uint64_t n;
 
 	/* What can't be exported at once is held until the client has less. */
 	if (!ex.gated)
 		return ex.phase == WAITING &&
-		    outstanding(ssh) > JEEBS_MAX_STREAM / 2 ? 0 : len;
+		    jeebs_recorder_unacked(ex.recorder, ssh) >
+		    JEEBS_MAX_STREAM / 2 ? 0 : len;
 	if (jeebs_testing("commit-ignored"))
 		return len;
-	if ((upto = committed()) <= ex.out_written)
+	if ((n = jeebs_recorder_may_write(ex.recorder)) == 0)
 		return 0;
 	jeebs_testing_kex(ssh, "committed");
-	len = MINIMUM(len, upto - ex.out_written);
+	len = MINIMUM(len, n);
 	if (jeebs_testing("stop part-written"))
 		len = MAXIMUM(len / 2, 1);
 	return len;
@@ -524,22 +248,16 @@ may_write(struct ssh *ssh, size_t len)
 static void
 did_write(struct ssh *ssh, const u_char *p, size_t len)
 {
-	int r;
-
-	if ((r = sshbuf_put(ex.tail, p, len)) != 0)
-		fatal_fr(r, "tail");
-	ex.out_written += len;
+	jeebs_recorder_did_write(ex.recorder, p, len);
 	jeebs_testing_kex(ssh, "sent");
 	if (len < sshbuf_len((struct sshbuf *)ssh_packet_get_output(ssh)))
 		jeebs_testing_stop("part-written");
-	if (sshbuf_len(ex.tail) > CHECKPOINT_BYTES)
-		(void)acked();
 }
 
 static size_t
 bound(size_t upstream)
 {
-	if (sshbuf_len(ex.backlog) > BACKLOG_MAX)
+	if (jeebs_recorder_stuck(ex.recorder))
 		return 0;
 	return ex.phase == PROTECTED ? upstream * PIPELINE_FACTOR : upstream;
 }
@@ -569,7 +287,7 @@ rekeying(struct ssh *ssh)
 static void
 newkeys(struct ssh *ssh)
 {
-	ex.transport_dirty = 1;
+	jeebs_recorder_newkeys(ex.recorder);
 }
 
 static u_int
@@ -578,25 +296,9 @@ npoll(void)
 	return 3;
 }
 
-/* Is there anything that the last record doesn't say? */
-static int
-record_due(struct ssh *ssh)
-{
-	struct sshbuf *output = ssh_packet_get_output(ssh);
-	struct sshbuf *input = ssh_packet_get_input(ssh);
-	uint64_t n = ex.in_read - sshbuf_len(input) - ex.in_recorded +
-	    ex.out_written + sshbuf_len(output) - ex.out_recorded;
-
-	if (n >= GATHER_MIN && n < GATHER_MAX && ex.last_bytes >= GATHER_MIN &&
-	    jeebs_ring_committed_seq(ex.ring) < ex.last_seq)
-		return 0;
-	return n != 0 || jeebs_forward_due();
-}
-
 static void
 update(struct ssh *ssh)
 {
-	enum jeebs_record_type type;
 	u_int i;
 	int r;
 
@@ -611,15 +313,12 @@ update(struct ssh *ssh)
 		try_start(ssh);
 	if (ex.phase != PROTECTED)
 		return;
-	if (record_due(ssh)) {
-		type = ex.records >= CHECKPOINT_RECORDS ||
-		    ex.bytes >= CHECKPOINT_BYTES ?
-		    JEEBS_REC_CHECKPOINT : JEEBS_REC_PROGRESS;
+	if (jeebs_recorder_due(ex.recorder, ssh)) {
 		jeebs_testing_kex(ssh, "reached");
-		if ((r = record(ssh, type, ex.out_recorded)) != 0)
+		if ((r = jeebs_recorder_next(ex.recorder, ssh)) != 0)
 			give_up(r, "progress");
 	}
-	flush();
+	jeebs_recorder_flush(ex.recorder);
 }
 
 static void
@@ -627,7 +326,8 @@ prepare_poll(struct ssh *ssh, struct pollfd *pfd)
 {
 	update(ssh);
 	pfd[0].fd = ex.mon_fd;
-	pfd[1].fd = ex.phase == PROTECTED ? ex.commit : ex.timer;
+	pfd[1].fd = ex.phase == PROTECTED ?
+	    jeebs_recorder_fd(ex.recorder) : ex.timer;
 	pfd[2].fd = jeebs_forward_fd();
 	pfd[0].events = pfd[1].events = pfd[2].events = POLLIN;
 }
@@ -648,9 +348,7 @@ after_poll(struct ssh *ssh, struct pollfd *pfd, int *ret)
 	if (pfd[1].revents != 0 && pfd[1].fd != -1) {
 		if (read(pfd[1].fd, &n, sizeof(n)) == -1 && errno != EAGAIN)
 			error_f("read: %s", strerror(errno));
-		if (ex.ring != NULL)
-			jeebs_forward_committed(
-			    jeebs_ring_committed_seq(ex.ring));
+		jeebs_recorder_answered(ex.recorder);
 		woken = 1;
 	}
 	if (pfd[2].revents != 0)
@@ -675,7 +373,8 @@ closing_wait(struct ssh *ssh, const struct timespec *left, int may_send)
 		pfd[1].fd = ex.sock;
 		pfd[1].events = POLLOUT;
 	} else {
-		pfd[1].fd = ex.phase == PROTECTED ? ex.commit : ex.timer;
+		pfd[1].fd = ex.phase == PROTECTED ?
+		    jeebs_recorder_fd(ex.recorder) : ex.timer;
 		pfd[1].events = POLLIN;
 	}
 	pfd[0].revents = pfd[1].revents = 0;
@@ -707,12 +406,12 @@ closing(struct ssh *ssh)
 		if (ex.phase == WAITING)
 			try_start(ssh);
 		if (ex.phase == PROTECTED && !ended) {
-			if (record(ssh, JEEBS_REC_END, ex.out_recorded) != 0)
+			if (jeebs_recorder_end(ex.recorder, ssh) != 0)
 				break;
 			ended = 1;
 		}
-		flush();
-		if (ended && committed() == ex.out_recorded)
+		jeebs_recorder_flush(ex.recorder);
+		if (ended && jeebs_recorder_all_committed(ex.recorder))
 			jeebs_testing_stop("end-committed");
 		if (may_write(ssh, sshbuf_len(output)) != 0 &&
 		    ssh_packet_write_poll(ssh) != 0)
@@ -755,12 +454,7 @@ resume(struct ssh *ssh)
 static void
 child(struct ssh *ssh, struct Session *s)
 {
-	jeebs_chain_free(ex.chain);
-	ex.chain = NULL;
-	jeebs_state_free(ex.state);
-	ex.state = NULL;
-	sshbuf_free(ex.objects);
-	ex.objects = NULL;
+	jeebs_recorder_forget(ex.recorder);
 	if (jeebs_on_child != NULL)
 		jeebs_on_child();
 	jeebs_session_child(ssh, s);

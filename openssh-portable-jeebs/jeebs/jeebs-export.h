@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* PA's side of protection: records, output commit. */
+/* PA's side of protection: when there is any, and output commit. */
 #ifndef JEEBS_EXPORT_H
 #define JEEBS_EXPORT_H
 

@@ -15,77 +15,45 @@
 #include "includes.h"
 
 #include <sys/types.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <linux/sockios.h>
-
 #include "openbsd-compat/sys-queue.h"
-#include "auth-options.h"
 #include "channels.h"
 #include "log.h"
-#include "misc.h"
-#include "servconf.h"
 #include "sshbuf.h"
 #include "ssherr.h"
 #include "xmalloc.h"
-#include "jeebs/jeebs-export.h"
 #include "jeebs/jeebs-forward.h"
 #include "jeebs/jeebs-module.h"
 #include "jeebs/jeebs-msg.h"
+#include "jeebs/jeebs-relay.h"
 #include "jeebs/jeebs-source.h"
+#include "jeebs/jeebs-target.h"
 
 /* Bytes for targets in all: a record has a bound, and a checkpoint has them. */
 #define MAX_DATA	(6 * 1024 * 1024)
 /* Of a target's bytes that are in committed records jeebsd hears so often. */
 #define TELL_BYTES	(64 * 1024)
-#define MARKS		32
 #define MAX_ASKED	64
 /* What a target may have said before its connection is kept. */
 #define EARLY_BYTES	(64 * 1024)
-/* Acknowledged bytes are looked for when there are so many. */
-#define TRIM_BYTES	(64 * 1024)
-
-extern ServerOptions options;
-extern struct sshauthopt *auth_opts;
 
 enum phase { NEW, ASKED, KEPT, LEFT };
-
-/* What the record with this number has of a forward. */
-struct mark {
-	uint64_t seq, end, taken;
-	int ended;
-};
 
 struct jeebs_forward {
 	TAILQ_ENTRY(jeebs_forward) entry;
 	u_int channel;
 	enum phase phase;
 	uint64_t id;		/* jeebsd's name for it */
-	int gated;		/* only what is committed is written */
 	uint64_t free_after;	/* until this record is committed; 0: or so */
 	int due;		/* no record tells of the phase yet */
 	int over_due;		/* LEFT, and jeebsd hasn't heard so */
-	/* What the client sends has ended: */
-	int ended;		/* the kernel has FIN, jeebsd keeps it */
-	int end_committed, end_told;	/* to jeebsd, which lets it out */
-	uint64_t read;		/* offset of the next byte from the target */
-	uint64_t written;	/* offset of the next byte for write(2) */
-	uint64_t committed;	/* these may be written */
-	struct sshbuf *data;	/* what the target may lack, from data_off */
-	uint64_t data_off;
-	struct sshbuf *resend;	/* another host had written it: goes first */
-	uint64_t rec_off, rec_end;	/* of data, in the state */
-	uint64_t rec_taken;
-	int rec_ended;
+	int end_told;		/* to jeebsd, which lets it out */
 	uint64_t taken_told;
-	struct mark marks[MARKS];
-	u_int nmarks;
+	struct jeebs_relay relay;
 };
 
 static TAILQ_HEAD(jeebs_forwards, jeebs_forward) forwards =
@@ -98,9 +66,7 @@ forward_new(struct Channel *c)
 	struct jeebs_forward *f = xcalloc(1, sizeof(*f));
 
 	f->channel = c->self;
-	if ((f->data = sshbuf_new()) == NULL ||
-	    (f->resend = sshbuf_new()) == NULL)
-		fatal_f("out of memory");
+	jeebs_relay_init(&f->relay);
 	TAILQ_INSERT_TAIL(&forwards, f, entry);
 	c->jeebs = f;
 	return f;
@@ -110,8 +76,7 @@ static void
 forward_free(struct jeebs_forward *f)
 {
 	TAILQ_REMOVE(&forwards, f, entry);
-	sshbuf_free(f->data);
-	sshbuf_free(f->resend);
+	jeebs_relay_clear(&f->relay);
 	freezero(f, sizeof(*f));
 }
 
@@ -124,35 +89,11 @@ channel_of(struct ssh *ssh, const struct jeebs_forward *f)
 	return c != NULL && c->jeebs == f ? c : NULL;
 }
 
-static uint64_t
-data_end(const struct jeebs_forward *f)
-{
-	return f->data_off + sshbuf_len(f->data);
-}
-
-/* What the target has acknowledged is of no use any more. */
-static void
-trim(struct jeebs_forward *f, int sock)
-{
-	uint64_t upto;
-	int outq, r;
-
-	if (sshbuf_len(f->data) == 0 || ioctl(sock, SIOCOUTQ, &outq) == -1 ||
-	    outq < 0 || (uint64_t)outq > f->written)
-		return;
-	/* a FIN counts as a byte: never go back */
-	if ((upto = f->written - outq) <= f->data_off)
-		return;
-	if ((r = sshbuf_consume(f->data, upto - f->data_off)) != 0)
-		fatal_fr(r, "consume");
-	f->data_off = upto;
-}
-
 /* It goes on without a standby, but for what is recorded already. */
 static void
 leave(struct jeebs_forward *f)
 {
-	f->due = f->gated;
+	f->due = f->relay.gated;
 	f->phase = LEFT;
 	f->id = 0;
 	f->free_after = 0;
@@ -227,8 +168,9 @@ ask(struct jeebs_forward *f, struct Channel *c)
 	TAILQ_FOREACH(o, &forwards, entry)
 		asked += o->phase == ASKED;
 	/* jeebsd hangs up on who has no room for its answers */
-	if (asked < MAX_ASKED && say(f->ended ? JEEBS_MSG_FORWARD_ENDED : JEEBS_MSG_FORWARD, f,
-	    &f->written, &c->sock) == 0) {
+	if (asked < MAX_ASKED && say(f->relay.ended ?
+	    JEEBS_MSG_FORWARD_ENDED : JEEBS_MSG_FORWARD, f,
+	    &f->relay.written, &c->sock) == 0) {
 		f->phase = ASKED;
 		/* this turn, too: what is ready counts only if it is wanted */
 		c->io_want &= ~(SSH_CHAN_IO_RFD|SSH_CHAN_IO_WFD);
@@ -248,13 +190,13 @@ jeebs_forward_attach(struct ssh *ssh, int sock, int free)
 	TAILQ_FOREACH(f, &forwards, entry) {
 		f->phase = NEW;
 		f->id = 0;
-		f->nmarks = 0;
+		jeebs_relay_attach(&f->relay);
 		f->taken_told = 0;
-		f->end_committed = f->end_told = 0;
+		f->end_told = 0;
 		f->free_after = 0;
 		f->over_due = 0;
 		if (free)
-			f->gated = 0;
+			f->relay.gated = 0;
 	}
 	/* after that, since a hang-up here is about all of them */
 	TAILQ_FOREACH(f, &forwards, entry) {
@@ -287,10 +229,7 @@ answer(uint32_t channel, uint64_t id)
 	f->phase = KEPT;
 	f->id = id;
 	f->due = 1;
-	/* what isn't in a record now will be in the next one */
-	if (!f->gated)
-		f->committed = f->written;
-	f->gated = 1;
+	jeebs_relay_gate(&f->relay);
 }
 
 static void
@@ -353,7 +292,7 @@ read_early(struct jeebs_forward *f, struct Channel *c)
 	    (n = read(c->sock, buf, sizeof(buf))) > 0) {
 		if ((r = sshbuf_put(c->input, buf, n)) != 0)
 			fatal_fr(r, "channel %d", c->self);
-		f->read += n;
+		f->relay.read += n;
 	}
 }
 
@@ -397,7 +336,7 @@ jeebs_forward_want(struct ssh *ssh, struct Channel *c)
 			c->io_want &= ~SSH_CHAN_IO_SOCK_W;
 	} else if (f->phase == ASKED)
 		c->io_want &= ~(SSH_CHAN_IO_RFD|SSH_CHAN_IO_WFD);
-	else if (sshbuf_len(f->resend) != 0 && c->wfd != -1)
+	else if (sshbuf_len(f->relay.resend) != 0 && c->wfd != -1)
 		c->io_want |= SSH_CHAN_IO_WFD;
 	else if (jeebs_forward_may_write(c, sshbuf_len(c->output)) == 0)
 		c->io_want &= ~SSH_CHAN_IO_WFD;
@@ -406,20 +345,14 @@ jeebs_forward_want(struct ssh *ssh, struct Channel *c)
 void
 jeebs_forward_did_read(struct Channel *c, size_t len)
 {
-	c->jeebs->read += len;
+	c->jeebs->relay.read += len;
 }
 
 size_t
 jeebs_forward_may_write(struct Channel *c, size_t len)
 {
-	const struct jeebs_forward *f = c->jeebs;
-
-	if (jeebs_forward_unsent(c))
-		return 0;
-	if (!f->gated)
-		return len;
-	return f->committed <= f->written ? 0 :
-	    MINIMUM(len, f->committed - f->written);
+	return jeebs_forward_unsent(c) ? 0 :
+	    jeebs_relay_may_write(&c->jeebs->relay, len);
 }
 
 int
@@ -427,46 +360,22 @@ jeebs_forward_unsent(const struct Channel *c)
 {
 	const struct jeebs_forward *f = c->jeebs;
 
-	return sshbuf_len(f->resend) != 0 || f->phase == ASKED;
+	return sshbuf_len(f->relay.resend) != 0 || f->phase == ASKED;
 }
 
 void
 jeebs_forward_did_write(struct Channel *c, const u_char *p, size_t len)
 {
-	struct jeebs_forward *f = c->jeebs;
-	uint64_t end = data_end(f);
-	size_t known = 0;
-	int r;
-
-	if (end > f->written)
-		known = MINIMUM(len, end - f->written);
-	if ((r = sshbuf_put(f->data, p + known, len - known)) != 0)
-		fatal_fr(r, "data");
-	f->written += len;
-	if (sshbuf_len(f->data) > TRIM_BYTES)
-		trim(f, c->sock);
+	jeebs_relay_did_write(&c->jeebs->relay, c->sock, p, len);
 }
 
 /* What a host that died had written, and the target may have or not. */
 static void
 write_again(struct ssh *ssh, struct jeebs_forward *f, struct Channel *c)
 {
-	ssize_t n;
-	int r;
-
-	while (sshbuf_len(f->resend) != 0 && c->wfd != -1 &&
-	    f->phase != ASKED) {
-		if ((n = write(c->wfd, sshbuf_ptr(f->resend),
-		    sshbuf_len(f->resend))) <= 0) {
-			if (n == -1 && (errno == EAGAIN || errno == EINTR))
-				return;
-			chan_write_failed(ssh, c);
-			return;
-		}
-		if ((r = sshbuf_consume(f->resend, n)) != 0)
-			fatal_fr(r, "consume");
-		f->written += n;
-	}
+	if (c->wfd != -1 && f->phase != ASKED &&
+	    jeebs_relay_resend(&f->relay, c->wfd) == -1)
+		chan_write_failed(ssh, c);
 }
 
 /* Has the client said that nothing more comes, and is all of it written? */
@@ -477,7 +386,8 @@ is_ended(const struct jeebs_forward *f, const struct Channel *c)
 	    c->istate != CHAN_INPUT_CLOSED &&
 	    (c->flags & CHAN_EOF_RCVD) != 0 &&
 	    (c->flags & (CHAN_CLOSE_SENT|CHAN_CLOSE_RCVD)) == 0 &&
-	    sshbuf_len(f->resend) == 0 && f->written == data_end(f);
+	    sshbuf_len(f->relay.resend) == 0 &&
+	    f->relay.written == jeebs_relay_end(&f->relay);
 }
 
 static void
@@ -499,8 +409,8 @@ observe(struct ssh *ssh)
 		if (c != NULL)
 			write_again(ssh, f, c);
 		/* The FIN is jeebsd's to let go. */
-		if (c != NULL && !f->ended && is_ended(f, c))
-			f->ended = f->due = 1;
+		if (c != NULL && !f->relay.ended && is_ended(f, c))
+			f->relay.ended = f->due = 1;
 		if (c == NULL || c->type != SSH_CHANNEL_OPEN ||
 		    c->sock == -1 || (c->ostate != CHAN_OUTPUT_OPEN &&
 		    c->ostate != CHAN_OUTPUT_WAIT_DRAIN && !is_ended(f, c))) {
@@ -515,48 +425,11 @@ observe(struct ssh *ssh)
 		}
 		if (f->phase == NEW && jeebsd != -1 && !number_taken(f))
 			ask(f, c);
-		if (f->phase == KEPT && f->end_committed && !f->end_told &&
+		if (f->phase == KEPT && f->relay.end_committed &&
+		    !f->end_told &&
 		    say(JEEBS_MSG_FORWARD_END, f, NULL, NULL) == 0)
 			f->end_told = 1;
 	}
-}
-
-/* More of data and of c->output is known now. */
-static int
-gather(struct jeebs_forward *f, struct Channel *c)
-{
-	size_t len = sshbuf_len(c->output);
-	uint64_t total = f->written + sshbuf_len(f->resend) + len;
-	size_t more = total - data_end(f);
-
-	trim(f, c->sock);
-	/* as when what was to be written is given up */
-	if (total < data_end(f) || more > len)
-		return SSH_ERR_INVALID_FORMAT;
-	return sshbuf_put(f->data, sshbuf_ptr(c->output) + len - more, more);
-}
-
-static int
-put_forward(struct jeebs_forward *f, struct Channel *c,
-    struct jeebs_state *st, struct sshbuf *m)
-{
-	int r;
-
-	f->rec_taken = f->read - sshbuf_len(c->input);
-	f->rec_ended = f->ended;
-	sshbuf_reset(m);
-	if ((r = sshbuf_put_u64(m, f->id)) != 0 ||
-	    (r = sshbuf_put_u64(m, f->data_off)) != 0 ||
-	    (r = sshbuf_put_u64(m, f->rec_taken)) != 0 ||
-	    (r = sshbuf_put_u8(m, f->rec_ended)) != 0 ||
-	    (r = jeebs_state_put(st, JEEBS_TAG_FORWARD, f->channel, m)) != 0 ||
-	    (r = jeebs_state_grow(st, JEEBS_TAG_FORWARD_DATA, f->channel,
-	    f->data, f->data_off - f->rec_off,
-	    data_end(f) - MAXIMUM(f->rec_end, f->data_off))) != 0)
-		return r;
-	f->rec_off = f->data_off;
-	f->rec_end = data_end(f);
-	return 0;
 }
 
 static int
@@ -564,18 +437,16 @@ snapshot(struct ssh *ssh, struct jeebs_state *st)
 {
 	struct jeebs_forward *f;
 	struct Channel *c;
-	struct sshbuf *m;
 	size_t all = 0;
 	int r = 0;
 
-	if ((m = sshbuf_new()) == NULL)
-		return SSH_ERR_ALLOC_FAIL;
 	TAILQ_FOREACH(f, &forwards, entry) {
 		if (f->phase != KEPT || (c = channel_of(ssh, f)) == NULL ||
 		    c->type != SSH_CHANNEL_OPEN)
 			continue;
-		if ((r = gather(f, c)) == SSH_ERR_INVALID_FORMAT ||
-		    (r == 0 && all + sshbuf_len(f->data) > MAX_DATA)) {
+		if ((r = jeebs_relay_gather(&f->relay, c->sock,
+		    c->output)) == SSH_ERR_INVALID_FORMAT ||
+		    (r == 0 && all + sshbuf_len(f->relay.data) > MAX_DATA)) {
 			verbose("jeebs: channel %u: %s, it can't move to "
 			    "another host", f->channel, r != 0 ?
 			    "its target is gone" :
@@ -587,11 +458,11 @@ snapshot(struct ssh *ssh, struct jeebs_state *st)
 		}
 		if (r != 0)
 			break;
-		all += sshbuf_len(f->data);
-		if ((r = put_forward(f, c, st, m)) != 0)
+		all += sshbuf_len(f->relay.data);
+		if ((r = jeebs_relay_put(&f->relay, st, f->channel, f->id,
+		    sshbuf_len(c->input))) != 0)
 			break;
 	}
-	sshbuf_free(m);
 	return r;
 }
 
@@ -611,20 +482,13 @@ void
 jeebs_forward_recorded(uint64_t seq)
 {
 	struct jeebs_forward *f;
-	struct mark *m;
 
 	TAILQ_FOREACH(f, &forwards, entry) {
 		f->due = 0;
-		if (f->phase == LEFT && f->gated && f->free_after == 0)
+		if (f->phase == LEFT && f->relay.gated && f->free_after == 0)
 			f->free_after = seq;
-		if (f->phase != KEPT)
-			continue;
-		/* the last one waits for more, when there are too many */
-		m = &f->marks[f->nmarks < MARKS ? f->nmarks++ : MARKS - 1];
-		m->seq = seq;
-		m->end = f->rec_end;
-		m->taken = f->rec_taken;
-		m->ended = f->rec_ended;
+		if (f->phase == KEPT)
+			jeebs_relay_recorded(&f->relay, seq);
 	}
 }
 
@@ -633,247 +497,36 @@ jeebs_forward_committed(uint64_t seq)
 {
 	struct jeebs_forward *f;
 	uint64_t taken;
-	u_int n;
 
 	TAILQ_FOREACH(f, &forwards, entry) {
 		if (f->phase == LEFT && f->free_after != 0 &&
 		    f->free_after <= seq)
-			f->gated = 0;
-		for (n = 0; n < f->nmarks && f->marks[n].seq <= seq; n++)
-			;
-		if (n == 0 || f->phase != KEPT)
-			continue;
-		f->committed = MAXIMUM(f->committed, f->marks[n - 1].end);
-		taken = f->marks[n - 1].taken;
-		f->end_committed |= f->marks[n - 1].ended;
-		f->nmarks -= n;
-		memmove(f->marks, f->marks + n, f->nmarks * sizeof(*f->marks));
-		if (taken - f->taken_told >= TELL_BYTES &&
+			f->relay.gated = 0;
+		if (f->phase == KEPT &&
+		    jeebs_relay_committed(&f->relay, seq, &taken) &&
+		    taken - f->taken_told >= TELL_BYTES &&
 		    say(JEEBS_MSG_FORWARD_TAKEN, f, &taken, NULL) == 0)
 			f->taken_told = taken;
 	}
 }
 
-/* adoption */
-
-struct target {
-	TAILQ_ENTRY(target) entry;
-	uint32_t channel;
-	uint64_t data_off;
-	struct sshbuf *data;
-	int ended;
-	int fd;
-};
-static TAILQ_HEAD(, target) targets = TAILQ_HEAD_INITIALIZER(targets);
-
-static struct target *
-target_find(uint32_t channel)
-{
-	struct target *t;
-
-	TAILQ_FOREACH(t, &targets, entry) {
-		if (t->channel == channel)
-			return t;
-	}
-	return NULL;
-}
-
-static int
-get_forward(struct sshbuf *body, uint64_t *id, uint64_t *data_off,
-    uint64_t *taken, int *ended)
-{
-	u_char is;
-	int r;
-
-	if ((r = sshbuf_get_u64(body, id)) != 0 ||
-	    (r = sshbuf_get_u64(body, data_off)) != 0 ||
-	    (r = sshbuf_get_u64(body, taken)) != 0 ||
-	    (r = sshbuf_get_u8(body, &is)) != 0)
-		return r;
-	if (sshbuf_len(body) != 0 || *id == 0 || *data_off > INT64_MAX ||
-	    *taken > INT64_MAX || is > 1)
-		return SSH_ERR_INVALID_FORMAT;
-	*ended = is;
-	return 0;
-}
-
-struct list {
-	struct jeebs_state *state;
-	struct sshbuf *entries;
-	uint32_t n;
-};
-
-static int
-list_one(struct ssh *ssh, uint32_t channel, struct sshbuf *body, void *ctx)
-{
-	struct list *l = ctx;
-	struct sshbuf *data;
-	struct target *t;
-	uint64_t id, data_off, taken;
-	int ended, r;
-
-	if ((data = jeebs_state_get(l->state, JEEBS_TAG_FORWARD_DATA,
-	    channel)) == NULL)
-		return SSH_ERR_INVALID_FORMAT;
-	if ((r = get_forward(body, &id, &data_off, &taken, &ended)) != 0)
-		return r;
-	if (l->n >= JEEBS_MAX_FORWARDS)
-		return 0;
-	t = xcalloc(1, sizeof(*t));
-	t->channel = channel;
-	t->data_off = data_off;
-	t->ended = ended;
-	t->fd = -1;
-	TAILQ_INSERT_TAIL(&targets, t, entry);
-	if ((t->data = sshbuf_new()) == NULL ||
-	    (r = sshbuf_putb(t->data, data)) != 0 ||
-	    (r = sshbuf_put_u32(l->entries, channel)) != 0 ||
-	    (r = sshbuf_put_u64(l->entries, id)) != 0 ||
-	    (r = sshbuf_put_u64(l->entries, data_off)) != 0 ||
-	    (r = sshbuf_put_u64(l->entries, data_off +
-	    sshbuf_len(data))) != 0 ||
-	    (r = sshbuf_put_u64(l->entries, taken)) != 0 ||
-	    (r = sshbuf_put_u8(l->entries, ended)) != 0)
-		return r;
-	l->n++;
-	return 0;
-}
-
-int
-jeebs_forward_list(struct ssh *ssh, struct jeebs_state *state,
-    struct sshbuf *ready)
-{
-	struct list l;
-	int r = 0;
-
-	memset(&l, 0, sizeof(l));
-	l.state = state;
-	if ((l.entries = sshbuf_new()) == NULL)
-		return SSH_ERR_ALLOC_FAIL;
-	if ((state == NULL || (r = jeebs_state_each(state, JEEBS_TAG_FORWARD,
-	    list_one, ssh, &l)) == 0) && (r = sshbuf_put_u32(ready, l.n)) == 0)
-		r = sshbuf_putb(ready, l.entries);
-	sshbuf_free(l.entries);
-	return r;
-}
-
-int
-jeebs_forward_target(uint32_t channel, uint64_t acked, int fd)
-{
-	struct target *t = target_find(channel);
-	int r = SSH_ERR_INVALID_FORMAT;
-
-	if (t != NULL && t->fd == -1 && acked >= t->data_off &&
-	    acked - t->data_off <= sshbuf_len(t->data) &&
-	    (r = sshbuf_consume(t->data, acked - t->data_off)) == 0)
-		t->fd = fd;
-	else
-		close(fd);
-	return r;
-}
-
-/*
- * Not FIN: that would tell the target that it has got all. And at once, for
- * jeebsd's copy of it, too.
- */
-static void
-reset_target(int fd)
-{
-	const struct sockaddr none = { .sa_family = AF_UNSPEC };
-
-	(void)connect(fd, &none, sizeof(none));
-	close(fd);
-}
-
-/* As server_request_direct_tcpip() does. */
-int
-jeebs_forward_allowed(void)
-{
-	return (options.allow_tcp_forwarding & FORWARD_LOCAL) != 0 &&
-	    auth_opts->permit_port_forwarding_flag &&
-	    !options.disable_forwarding;
-}
-
-static int
-permitted(struct ssh *ssh, int fd)
-{
-	return jeebs_forward_allowed() &&
-	    jeebs_channel_target_permitted(ssh, fd);
-}
-
-/*
- * All that its client sent, and FIN, are the kernel's at once, as they were: the
- * channel may be gone before its target has read them. jeebsd has made room for
- * them. Returns 0 if not.
- */
-static int
-send_all(int fd, const struct sshbuf *data)
-{
-	ssize_t n = 0;
-
-	if (sshbuf_len(data) != 0)
-		n = write(fd, sshbuf_ptr(data), sshbuf_len(data));
-	return n != -1 && (size_t)n == sshbuf_len(data) &&
-	    shutdown(fd, SHUT_WR) == 0;
-}
-
+/* The connection counts anew, from what its target had acknowledged. */
 static int
 restore(struct ssh *ssh, uint32_t channel, struct sshbuf *body,
     const struct jeebs_notice *notice)
 {
-	struct target *t = target_find(channel);
-	struct jeebs_forward *f;
+	const struct sshbuf *data;
 	struct Channel *c;
 	size_t resend;
-	int r, fd;
+	int ended, r;
 
-	if (t == NULL || t->fd == -1)
-		return SSH_ERR_CONN_CLOSED;
-	fd = t->fd;
-	t->fd = -1;
-	if (!permitted(ssh, fd)) {
-		logit("jeebs: channel %u: its target isn't permitted on this "
-		    "host", channel);
-		reset_target(fd);
-		return SSH_ERR_CONN_CLOSED;
-	}
-	if (t->ended && !send_all(fd, t->data)) {
-		reset_target(fd);
-		return SSH_ERR_NO_BUFFER_SPACE;
-	}
-	/* The socket begins to count where the target had acknowledged. */
-	if ((r = jeebs_channel_reconnect(ssh, channel, fd, t->data, t->ended,
-	    &resend)) != 0) {
-		reset_target(fd);
+	if ((r = jeebs_target_connect(ssh, channel, &data, &resend,
+	    &ended)) != 0)
 		return r;
-	}
 	if ((c = channel_by_id(ssh, channel)) == NULL)
 		return SSH_ERR_INTERNAL_ERROR;
-	f = forward_new(c);
-	if ((r = sshbuf_putb(f->data, t->data)) != 0 ||
-	    (r = sshbuf_put(f->resend, sshbuf_ptr(t->data), resend)) != 0)
-		fatal_fr(r, "channel %u", channel);
-	f->committed = data_end(f);
-	if (t->ended) {
-		f->written = f->committed;
-		f->ended = 1;
-		sshbuf_reset(f->resend);
-	}
+	jeebs_relay_adopt(&forward_new(c)->relay, data, resend, ended);
 	return 0;
-}
-
-void
-jeebs_forward_forget(void)
-{
-	struct target *t;
-
-	while ((t = TAILQ_FIRST(&targets)) != NULL) {
-		TAILQ_REMOVE(&targets, t, entry);
-		if (t->fd != -1)
-			reset_target(t->fd);
-		sshbuf_free(t->data);
-		freezero(t, sizeof(*t));
-	}
 }
 
 const struct jeebs_module jeebs_module_forward = {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Connections to the targets of forwards (direct-tcpip) as parts of the session
- * records. PA only. Offsets count the bytes of one direction since the socket
- * was made.
+ * records. PA only.
  */
 #ifndef JEEBS_FORWARD_H
 #define JEEBS_FORWARD_H
@@ -12,9 +11,7 @@
 #include <sys/types.h>
 
 struct ssh;
-struct sshbuf;
 struct Channel;
-struct jeebs_state;
 
 /*
  * A new incarnation, with jeebsd at the other end of sock, which is taken, or
@@ -31,9 +28,6 @@ void	jeebs_forward_recorded(uint64_t seq);
 /* The standby holds the records up to this one. */
 void	jeebs_forward_committed(uint64_t seq);
 
-/* Do this host's settings allow them at all? */
-int	jeebs_forward_allowed(void);
-
 /* hooks */
 /* c, a channel, is connected to its target. Nonzero: say so to nobody yet. */
 int	jeebs_forward_connected(struct ssh *, struct Channel *);
@@ -45,15 +39,5 @@ size_t	jeebs_forward_may_write(struct Channel *, size_t len);
 /* Its end must wait for these. */
 int	jeebs_forward_unsent(const struct Channel *);
 void	jeebs_forward_did_write(struct Channel *, const u_char *, size_t len);
-
-/*
- * Adoption. list appends to READY what can go on, of no state nothing; target
- * is what jeebsd sent back for one of these, fd is taken; after the channels
- * are restored, forget closes what wasn't used. Return 0 or SSH_ERR_*.
- */
-int	jeebs_forward_list(struct ssh *, struct jeebs_state *,
-	    struct sshbuf *ready);
-int	jeebs_forward_target(uint32_t channel, uint64_t acked, int fd);
-void	jeebs_forward_forget(void);
 
 #endif /* JEEBS_FORWARD_H */

@@ -18,7 +18,7 @@
 #include "jeebs/jeebs-ring.h"
 #include "jeebs/jeebs-testing.h"
 
-static int kept_memfd = -1;
+static struct hostile kept = { .memfd = -1 };
 
 int
 hostile_on(const struct hostile *h)
@@ -111,16 +111,21 @@ read_last(struct hostile *h)
 }
 
 void
-jeebs_testing_memfd(int fd)
+jeebs_testing_attached(int memfd, int kick, int commit,
+    struct jeebs_ring *ring, uint32_t ring_size, struct jeebs_chain *chain)
 {
-	if (kept_memfd != -1)
-		close(kept_memfd);
-	kept_memfd = dup(fd);
+	if (kept.memfd != -1)
+		close(kept.memfd);
+	kept.memfd = dup(memfd);
+	kept.kick = kick;
+	kept.commit = commit;
+	kept.ring = ring;
+	kept.ring_size = ring_size;
+	kept.chain = chain;
 }
 
 void
-jeebs_testing_attack(struct ssh *ssh, int mon_fd, int kick, int commit,
-    struct jeebs_ring *ring, uint32_t ring_size, struct jeebs_chain *chain)
+jeebs_testing_attack(struct ssh *ssh, int mon_fd)
 {
 	static const struct hostile_attack *const all[] = {
 		hostile_record_attacks, hostile_ring_attacks,
@@ -134,15 +139,9 @@ jeebs_testing_attack(struct ssh *ssh, int mon_fd, int kick, int commit,
 	/* root is honest: tests need somebody who is */
 	if (getuid() == 0)
 		return;
-	memset(&h, 0, sizeof(h));
+	h = kept;
 	h.ssh = ssh;
 	h.mon_fd = mon_fd;
-	h.kick = kick;
-	h.commit = commit;
-	h.memfd = kept_memfd;
-	h.ring = ring;
-	h.ring_size = ring_size;
-	h.chain = chain;
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		for (a = all[i]; a->name != NULL; a++) {
 			if (!jeebs_testing(a->name))

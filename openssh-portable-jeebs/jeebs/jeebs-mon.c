@@ -8,13 +8,9 @@
 
 #include <sys/types.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdint.h>
@@ -27,8 +23,6 @@
 #include "hostfile.h"
 #include "auth.h"
 #include "auth-options.h"
-#include "authfd.h"
-#include "digest.h"
 #include "kex.h"
 #include "log.h"
 #include "misc.h"
@@ -37,13 +31,14 @@
 #include "servconf.h"
 #include "sshbuf.h"
 #include "ssherr.h"
-#include "sshkey.h"
 #include "xmalloc.h"
 #include "jeebs/jeebs-export.h"
 #include "jeebs/jeebs-hooks.h"
+#include "jeebs/jeebs-host.h"
 #include "jeebs/jeebs-msg.h"
 #include "jeebs/jeebs-root.h"
 #include "jeebs/jeebs-session.h"
+#include "jeebs/jeebs-socket.h"
 #include "jeebs/jeebs-tcp.h"
 #include "jeebs/jeebs-testing.h"
 
@@ -59,11 +54,8 @@
 #define ROOT_LIFETIME		(24 * 60 * 60)
 
 extern ServerOptions options;
-extern struct include_list includes;
-extern struct sshbuf *cfg;
 extern struct monitor *pmonitor;
 extern struct sshauthopt *auth_opts;
-extern int auth_sock;
 
 static struct {
 	int started;
@@ -83,72 +75,6 @@ static struct {
 } mon = { .jeebsd = -1, .timer = -1, .pa = -1, .pa_end = -1, .sock = -1 };
 
 void (*jeebs_on_monitor)(void) = NULL;
-
-int
-jeebs_own_key(const struct sshkey *key, void *ctx)
-{
-	/* get_hostkey_index() doesn't change the key it compares with */
-	return get_hostkey_index((struct sshkey *)key, 1, ctx) != -1;
-}
-
-int
-jeebs_host_signer(struct sshkey *key, u_char **sigp, size_t *lenp,
-    const u_char *data, size_t datalen, const char *alg, const char *provider,
-    const char *pin, u_int compat, void *ctx)
-{
-	int *agent = ctx;
-
-	if (agent == NULL)
-		return sshkey_sign(key, sigp, lenp, data, datalen, alg,
-		    provider, pin, compat);
-	return ssh_agent_sign(*agent, key, sigp, lenp, data, datalen, alg,
-	    compat);
-}
-
-/* Small and fast to verify first; it signs once per login and takeover. */
-struct sshkey *
-jeebs_signing_key(void **signer_ctx)
-{
-	static const int types[] = { KEY_ED25519, KEY_ECDSA, KEY_RSA };
-	struct sshkey *key;
-	u_int i, j;
-
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		for (j = 0; j < options.num_host_key_files; j++) {
-			*signer_ctx = NULL;
-			if ((key = get_hostkey_by_index(j)) == NULL &&
-			    auth_sock > 0) {
-				*signer_ctx = &auth_sock;
-				key = get_hostkey_public_by_index(j, NULL);
-			}
-			if (key != NULL && key->type == types[i])
-				return key;
-		}
-	}
-	return NULL;
-}
-
-int
-jeebs_policy_digest(u_char *out, size_t len)
-{
-	struct ssh_digest_ctx *ctx;
-	struct include_item *item;
-	int r = SSH_ERR_LIBCRYPTO_ERROR;
-
-	if ((ctx = ssh_digest_start(SSH_DIGEST_SHA256)) == NULL)
-		return SSH_ERR_ALLOC_FAIL;
-	if (ssh_digest_update_buffer(ctx, cfg) != 0)
-		goto out;
-	TAILQ_FOREACH(item, &includes, entry) {
-		if (ssh_digest_update_buffer(ctx, item->contents) != 0)
-			goto out;
-	}
-	if (ssh_digest_final(ctx, out, len) == 0)
-		r = 0;
- out:
-	ssh_digest_free(ctx);
-	return r;
-}
 
 void
 jeebs_mon_adopted(const struct jeebs_tcp_state *tcp, uint64_t in_off)
@@ -178,39 +104,6 @@ close_fds(int *fds, int nfds)
 	}
 }
 
-/* Is whoever listens there jeebsd: root, or the owner of the directory? */
-static int
-peer_ok(int fd, const char *path)
-{
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-	struct stat sb;
-	char *dir, *cp;
-	static int said;
-	int ok = 0;
-
-	dir = xstrdup(path);
-	cp = dirname(dir);
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1)
-		error_f("SO_PEERCRED: %s", strerror(errno));
-	else if (stat(cp, &sb) == -1)
-		error_f("%s: %s", cp, strerror(errno));
-	else if ((sb.st_mode & (S_IWGRP|S_IWOTH)) != 0)
-		do_log2(said ? SYSLOG_LEVEL_DEBUG1 : SYSLOG_LEVEL_ERROR,
-		    "JeebsSocket: %s is writable by group or others; "
-		    "make it mode 0755 or stricter", cp);
-	else if (cred.uid != 0 && cred.uid != sb.st_uid)
-		do_log2(said ? SYSLOG_LEVEL_DEBUG1 : SYSLOG_LEVEL_ERROR,
-		    "JeebsSocket: %s is served by uid %lu, which doesn't "
-		    "own %s", path, (u_long)cred.uid, cp);
-	else
-		ok = 1;
-	/* tried again each second: say it once */
-	said = !ok;
-	free(dir);
-	return ok;
-}
-
 static int
 say_hello(int fd)
 {
@@ -237,29 +130,6 @@ say_hello(int fd)
 	return r;
 }
 
-/*
- * The address of a socket that lies there itself. We are root: a link in a
- * directory of jeebsd's would have us talk to whatever root may talk to.
- */
-static int
-find_socket(const char *path, int *pathfd, struct sockaddr_un *sun)
-{
-	struct stat sb;
-
-	if ((*pathfd = open(path, O_PATH|O_NOFOLLOW|O_CLOEXEC)) == -1)
-		return -1;
-	if (fstat(*pathfd, &sb) == -1 || !S_ISSOCK(sb.st_mode)) {
-		close(*pathfd);
-		errno = ENOTSOCK;
-		return -1;
-	}
-	memset(sun, 0, sizeof(*sun));
-	sun->sun_family = AF_UNIX;
-	snprintf(sun->sun_path, sizeof(sun->sun_path), "/proc/self/fd/%d",
-	    *pathfd);
-	return 0;
-}
-
 static void
 reconnect_later(void)
 {
@@ -275,32 +145,10 @@ reconnect_later(void)
 static void
 connect_jeebsd(void)
 {
-	struct sockaddr_un sun;
-	int pathfd, fd, r;
+	int fd, r;
 
-	if (find_socket(options.jeebs_socket, &pathfd, &sun) == -1) {
-		debug("JeebsSocket %s: %s; not protected for now",
-		    options.jeebs_socket, strerror(errno));
+	if ((fd = jeebs_socket_connect(options.jeebs_socket)) == -1)
 		return;
-	}
-	if ((fd = socket(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC|SOCK_NONBLOCK,
-	    0)) == -1) {
-		error_f("socket: %s", strerror(errno));
-		close(pathfd);
-		return;
-	}
-	r = connect(fd, (struct sockaddr *)&sun, sizeof(sun));
-	close(pathfd);
-	if (r == -1) {
-		debug("JeebsSocket %s: %s; not protected for now",
-		    options.jeebs_socket, strerror(errno));
-		close(fd);
-		return;
-	}
-	if (!peer_ok(fd, options.jeebs_socket)) {
-		close(fd);
-		return;
-	}
 	if ((r = say_hello(fd)) != 0) {
 		error_fr(r, "hello");
 		close(fd);

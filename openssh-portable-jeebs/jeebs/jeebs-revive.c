@@ -38,12 +38,13 @@
 #include "jeebs/jeebs-chain.h"
 #include "jeebs/jeebs-ending.h"
 #include "jeebs/jeebs-export.h"
-#include "jeebs/jeebs-forward.h"
+#include "jeebs/jeebs-host.h"
 #include "jeebs/jeebs-module.h"
 #include "jeebs/jeebs-msg.h"
 #include "jeebs/jeebs-root.h"
 #include "jeebs/jeebs-session.h"
 #include "jeebs/jeebs-state.h"
+#include "jeebs/jeebs-target.h"
 #include "jeebs/jeebs-testing.h"
 
 #define GO_TIMEOUT_MS	(30 * 1000)
@@ -252,7 +253,7 @@ take_target(struct sshbuf *m, int fd)
 		fatal_fr(r, "jeebsd");
 	if (sshbuf_len(m) != 0 || fd == -1)
 		fatal_f("malformed message from jeebsd");
-	if ((r = jeebs_forward_target(channel, acked, fd)) != 0)
+	if ((r = jeebs_target_take(channel, acked, fd)) != 0)
 		error_r(r, "channel %u: target", channel);
 }
 
@@ -271,7 +272,7 @@ wait_for_go(struct ssh *ssh, int ended)
 	    (r = sshbuf_put_u64(m, rv.stream_off)) != 0)
 		fatal_fr(r, "ready");
 	/* One that had ended has none: what is left of them ends, too. */
-	if ((r = jeebs_forward_list(ssh, ended ? NULL : rv.state, m)) != 0)
+	if ((r = jeebs_target_list(ssh, ended ? NULL : rv.state, m)) != 0)
 		jeebs_job_fail("forwards: %s", ssh_err(r));
 	if ((r = jeebs_msg_send(jeebs_job->sock, m, NULL, 0, 0)) != 0)
 		fatal_fr(r, "ready");
@@ -425,6 +426,6 @@ jeebs_revive(struct ssh *ssh)
 	if ((r = jeebs_state_each(rv.state, JEEBS_TAG_CHANNEL,
 	    revive_channel, ssh, &notice)) != 0)
 		fatal_r(r, "channels");
-	jeebs_forward_forget();
+	jeebs_target_forget();
 	forget_records();
 }

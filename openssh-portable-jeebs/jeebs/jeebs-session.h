@@ -13,7 +13,6 @@
 
 struct ssh;
 struct sshbuf;
-struct sshkey;
 struct Authctxt;
 struct monitor;
 struct jeebs_hooks;
@@ -28,22 +27,12 @@ void	jeebs_session_in_monitor(void);
 void	jeebs_session_in_child(void);
 
 /* MON's side: jeebs-mon.c */
-struct jeebs_root;
 int	jeebs_mon_fd(void);
 void	jeebs_mon_event(struct ssh *);
 /* Called in MON when PA was forked; sshd-adopt sets it. */
 extern void (*jeebs_on_monitor)(void);
 /* For adopted sessions: connection and identity come from the record. */
 void	jeebs_mon_adopted(const struct jeebs_tcp_state *, uint64_t in_off);
-/* Is key (public or private) one of our host keys? */
-int	jeebs_own_key(const struct sshkey *, void *);
-/* The host key to sign with and the context for the signer, or NULL. */
-struct sshkey *jeebs_signing_key(void **signer_ctx);
-int	jeebs_host_signer(struct sshkey *, u_char **, size_t *,
-	    const u_char *, size_t, const char *, const char *, const char *,
-	    u_int, void *);
-/* Digest of the sshd_config in force. */
-int	jeebs_policy_digest(u_char *, size_t);
 
 /* PA's side: jeebs-export.c */
 extern const struct jeebs_hooks jeebs_session_hooks;

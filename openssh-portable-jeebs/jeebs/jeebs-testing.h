@@ -56,14 +56,16 @@ void	jeebs_testing_recorded(struct ssh *, const struct jeebs_envelope *,
 	    const u_char *stream, const struct sshbuf *objects,
 	    struct jeebs_state *st);
 /*
- * The process of the user, which has just become protected, turns hostile in
- * the way of the switch that is on: jeebs-hostile.c. What it gets is what it
- * has of jeebs; it keeps it.
+ * What the process of the user has of jeebs from now on. It keeps it; the memfd
+ * of the ring, which others close when it is mapped, is duplicated.
  */
-void	jeebs_testing_attack(struct ssh *, int mon_fd, int kick, int commit,
+void	jeebs_testing_attached(int memfd, int kick, int commit,
 	    struct jeebs_ring *, uint32_t ring_size, struct jeebs_chain *);
-/* The ring's memfd, which other processes close when it is mapped. */
-void	jeebs_testing_memfd(int);
+/*
+ * That process, which has just become protected, turns hostile in the way of
+ * the switch that is on: jeebs-hostile.c.
+ */
+void	jeebs_testing_attack(struct ssh *, int mon_fd);
 
 #ifdef __cplusplus
 }
@@ -76,8 +78,8 @@ void	jeebs_testing_memfd(int);
 #define jeebs_testing_fault(point)	do { } while (0)
 #define jeebs_testing_kex(ssh, when)	do { } while (0)
 #define jeebs_testing_recorded(...)	do { } while (0)
-#define jeebs_testing_attack(...)	do { } while (0)
-#define jeebs_testing_memfd(fd)		do { } while (0)
+#define jeebs_testing_attached(...)	do { } while (0)
+#define jeebs_testing_attack(ssh, fd)	do { } while (0)
 
 #endif /* JEEBS_TESTING */
 #endif /* JEEBS_TESTING_H */

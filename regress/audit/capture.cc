@@ -7,21 +7,32 @@
 #include <getopt.h>
 #include <pcap/pcap.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <time.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
+#include <deque>
+#include <mutex>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
 
 constexpr int longest_frame = 262144;
-constexpr int buffer_bytes = 192 << 20;
+// No more: the kernel clears it in one go, on a processor that does nothing else
+// meanwhile (net/packet/af_packet.c, packet_set_ring), and hosts of another lab
+// look dead. What the disk is late with waits in Frames.
+constexpr int buffer_bytes = 32 << 20;
+constexpr size_t chunk_bytes = 1 << 20;
+constexpr size_t most_waiting = 2048;	// chunks
 constexpr int block_ms = 20;		// a block is handed over at least so often
 constexpr bpf_u_int32 headers = 160;
 
@@ -75,10 +86,65 @@ open_interface(const char *interface)
 	return p;
 }
 
-struct Output {
-	pcap_dumper_t *file;
+// From the thread that empties the kernel's buffer to the one that writes: whole
+// frames, each behind its pcap_pkthdr.
+class Frames {
+public:
+	using Chunk = std::vector<u_char>;
+
+	void put(const pcap_pkthdr &h, const u_char *bytes)
+	{
+		const auto *head = reinterpret_cast<const u_char *>(&h);
+
+		chunk_.insert(chunk_.end(), head, head + sizeof(h));
+		chunk_.insert(chunk_.end(), bytes, bytes + h.caplen);
+		if (chunk_.size() >= chunk_bytes)
+			hand_over();
+	}
+	// Waits where too much does already: then the kernel counts what is lost.
+	void hand_over()
+	{
+		if (chunk_.empty())
+			return;
+		std::unique_lock lock(mutex_);
+		changed_.wait(lock, [this] {
+			return waiting_.size() < most_waiting;
+		});
+		waiting_.push_back(std::exchange(chunk_, {}));
+		changed_.notify_all();
+	}
+	void end()
+	{
+		hand_over();
+		std::lock_guard lock(mutex_);
+		ended_ = true;
+		changed_.notify_all();
+	}
+	// Empty: there are no more.
+	Chunk take()
+	{
+		std::unique_lock lock(mutex_);
+		changed_.wait(lock, [this] { return ended_ || !waiting_.empty(); });
+		if (waiting_.empty())
+			return {};
+		Chunk c = std::move(waiting_.front());
+		waiting_.pop_front();
+		changed_.notify_all();
+		return c;
+	}
+
+private:
+	Chunk chunk_;		// the reader's
+	std::mutex mutex_;	// all below
+	std::condition_variable changed_;
+	std::deque<Chunk> waiting_;
+	bool ended_ = false;
+};
+
+struct Input {
+	Frames frames;
 	std::vector<std::string> whole;
-	unsigned long frames = 0;
+	unsigned long count = 0;
 	timespec last{};	// frame's time
 };
 
@@ -102,18 +168,46 @@ after_now(long ms)
 }
 
 void
-write_frame(u_char *arg, const pcap_pkthdr *h, const u_char *bytes)
+read_frame(u_char *arg, const pcap_pkthdr *h, const u_char *bytes)
 {
-	auto *out = reinterpret_cast<Output *>(arg);
+	auto *in = reinterpret_cast<Input *>(arg);
 	pcap_pkthdr header = *h;
 	std::string from(reinterpret_cast<const char *>(bytes) + 6, 6);
 
-	out->frames++;
-	out->last = {h->ts.tv_sec, h->ts.tv_usec};	// in ns
-	if (std::find(out->whole.begin(), out->whole.end(), from) ==
-	    out->whole.end())
+	in->count++;
+	in->last = {h->ts.tv_sec, h->ts.tv_usec};	// in ns
+	if (std::find(in->whole.begin(), in->whole.end(), from) ==
+	    in->whole.end())
 		header.caplen = std::min(header.caplen, headers);
-	pcap_dump(reinterpret_cast<u_char *>(out->file), &header, bytes);
+	in->frames.put(header, bytes);
+}
+
+void
+write_all(Frames &frames, pcap_dumper_t *file)
+{
+	for (;;) {
+		const Frames::Chunk c = frames.take();
+		if (c.empty())
+			return;
+		for (size_t at = 0; at < c.size();) {
+			pcap_pkthdr h;
+			memcpy(&h, c.data() + at, sizeof(h));
+			at += sizeof(h);
+			pcap_dump(reinterpret_cast<u_char *>(file), &h,
+			    c.data() + at);
+			at += h.caplen;
+		}
+	}
+}
+
+// A smaller buffer wants to be emptied in time. Behind the hosts' heartbeats.
+void
+be_prompt()
+{
+	sched_param param{};
+
+	param.sched_priority = 1;
+	(void)pthread_setschedparam(pthread_self(), SCHED_FIFO, &param);
 }
 
 } // namespace
@@ -122,12 +216,12 @@ int
 main(int argc, char **argv)
 {
 	const char *interface = nullptr, *path = nullptr;
-	Output out{};
+	Input in;
 	int ch;
 
 	while ((ch = getopt(argc, argv, "f:i:w:")) != -1) {
 		if (ch == 'f')
-			out.whole.push_back(mac_bytes(optarg));
+			in.whole.push_back(mac_bytes(optarg));
 		else if (ch == 'i')
 			interface = optarg;
 		else if (ch == 'w')
@@ -138,13 +232,15 @@ main(int argc, char **argv)
 	if (interface == nullptr || path == nullptr || optind != argc)
 		fatal("usage: audit-capture -i interface -w file [-f mac] ...");
 	pcap_t *p = open_interface(interface);
-	out.file = pcap_dump_open(p, path);
-	if (out.file == nullptr)
+	pcap_dumper_t *file = pcap_dump_open(p, path);
+	if (file == nullptr)
 		fatal(pcap_geterr(p));
 	struct sigaction sa{};
 	sa.sa_handler = on_signal;
 	sigaction(SIGTERM, &sa, nullptr);
 	sigaction(SIGINT, &sa, nullptr);
+	std::thread writer([&in, file] { write_all(in.frames, file); });
+	be_prompt();
 	printf("listening\n");
 	fflush(stdout);
 
@@ -152,21 +248,24 @@ main(int argc, char **argv)
 	timespec end{};
 	// After the signal until a frame is later than that, or until two looks
 	// in a row, each after a block's time, find nothing.
-	for (int quiet = 0; quiet < 2 && (end.tv_sec == 0 || out.last < end);) {
+	for (int quiet = 0; quiet < 2 && (end.tv_sec == 0 || in.last < end);) {
 		(void)poll(&fd, 1, 2 * block_ms);
 		if (ended && end.tv_sec == 0)
 			end = after_now(2 * block_ms);
-		int n = pcap_dispatch(p, -1, write_frame,
-		    reinterpret_cast<u_char *>(&out));
+		int n = pcap_dispatch(p, -1, read_frame,
+		    reinterpret_cast<u_char *>(&in));
 		if (n < 0)
 			fatal(pcap_geterr(p));
+		in.frames.hand_over();
 		quiet = n == 0 && end.tv_sec != 0 ? quiet + 1 : 0;
 	}
+	in.frames.end();
+	writer.join();
 	pcap_stat st{};
-	if (pcap_stats(p, &st) == -1 || pcap_dump_flush(out.file) == -1 ||
-	    ferror(pcap_dump_file(out.file)))
+	if (pcap_stats(p, &st) == -1 || pcap_dump_flush(file) == -1 ||
+	    ferror(pcap_dump_file(file)))
 		fatal("the capture isn't complete");
-	pcap_dump_close(out.file);
-	printf("%lu frames, %u dropped\n", out.frames, st.ps_drop);
+	pcap_dump_close(file);
+	printf("%lu frames, %u dropped\n", in.count, st.ps_drop);
 	return st.ps_drop == 0 ? 0 : 1;
 }

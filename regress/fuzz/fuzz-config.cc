@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // Any text as a jeebsd.conf: an error is one line that names the file, and
 // what is accepted keeps the promises of config.hh.
-// fuzzes: config.cc key.cc
+// fuzzes: config.cc config-section.cc config-toml.cc key.cc
 #include <cstdint>
 #include <cstdlib>
 

@@ -3,7 +3,7 @@
 // channel, the counters, a key exchange under way, the part of a group exchange,
 // the connection of a forward. Each is taken or refused; none ends the process.
 // fuzzes: jeebs-packet.inc jeebs-channels.inc jeebs-kex.inc jeebs-kexgexs.inc
-// fuzzes: jeebs-forward.c
+// fuzzes: jeebs-target.c
 // with: main.c
 #include "no-leak-check.hh"
 #include "sealed-input.hh"
@@ -88,18 +88,18 @@ void forward(ssh *s, uint8_t channel, sshbuf *in)
 	    jeebs_state_grow(out, JEEBS_TAG_FORWARD_DATA, channel, data, 0,
 	    some) == 0 && jeebs_state_end(out) == 0 &&
 	    jeebs_state_apply(state, record, 1) == 0);
-	if (jeebs_forward_list(s, state, ready) == 0) {
+	if (jeebs_target_list(s, state, ready) == 0) {
 		uint32_t n, number;
 		must(sshbuf_get_u32(ready, &n) == 0 && n == 1 &&
 		    sshbuf_get_u32(ready, &number) == 0 && number == channel);
 		must(sshbuf_get_u64(body, &id) == 0 &&
 		    sshbuf_get_u64(body, &from) == 0 &&
 		    sshbuf_get_u64(ready, &id) == 0 && id != 0);
-		must(jeebs_forward_target(channel, from - 1, -1) != 0);
-		must(jeebs_forward_target(channel, from + some + 1, -1) != 0);
-		must(jeebs_forward_target(channel, from + some, -1) == 0);
+		must(jeebs_target_take(channel, from - 1, -1) != 0);
+		must(jeebs_target_take(channel, from + some + 1, -1) != 0);
+		must(jeebs_target_take(channel, from + some, -1) == 0);
 	}
-	jeebs_forward_forget();
+	jeebs_target_forget();
 	for (sshbuf *b : {body, data, record, ready})
 		sshbuf_free(b);
 	jeebs_state_free(out);

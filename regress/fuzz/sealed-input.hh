@@ -24,10 +24,10 @@ extern "C" {
 
 #include "jeebs-aead.h"
 #include "jeebs-chain.h"
-#include "jeebs-forward.h"
 #include "jeebs-msg.h"
 #include "jeebs-root.h"
 #include "jeebs-state.h"
+#include "jeebs-target.h"
 #pragma GCC diagnostic pop
 }
 

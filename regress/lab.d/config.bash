@@ -79,9 +79,9 @@ config_common() {
 	done
 }
 
-# config_host HOST: the upper layer of its /etc.
-config_host() {
-	local h=$1 etc=$state/hosts/$1/etc
+# What all hosts have in the upper layers of their /etc.
+config_accounts() {
+	local etc=$state/common/etc o
 	mkdir -p "$etc/ssh"
 	cp -a "$state/common/ssh/authorized_keys" "$etc/ssh/"
 	cp -p /etc/passwd /etc/group /etc/shadow "$etc/"
@@ -108,11 +108,9 @@ config_host() {
 			'@include common-account' '@include common-session' \
 			'@include common-password' >"$etc/pam.d/sshd"
 	fi
-	echo "$h" >"$etc/hostname"
 	{
 		echo '127.0.0.1 localhost'
 		echo '::1 localhost'
-		local o
 		for o in "${hosts[@]}"; do
 			echo "${addr[$o]} $o"
 			echo "${addr6[$o]} $o"
@@ -120,6 +118,13 @@ config_host() {
 		echo "$vip vip"
 		echo "$vip6 vip"
 	} >"$etc/hosts"
+}
+
+# config_host HOST: the upper layer of its /etc.
+config_host() {
+	local h=$1 etc=$state/hosts/$1/etc
+	cp -a "$state/common/etc" "$state/hosts/$h/"
+	echo "$h" >"$etc/hostname"
 	case $h in
 	alpha | beta)
 		cp -p "$state"/common/ssh/vip_* "$etc/ssh/"

@@ -52,10 +52,15 @@ host_network() {
 
 # host_start HOST: power on; returns when its services were started.
 host_start() {
-	local h=$1 dir=$state/hosts/$1 deadline=$((SECONDS + 60)) pid stat
-	mkdir -p "$dir"/{etc,etc-work,lib,lib-work,log,run,mnt}
+	local h=$1 dir=$state/hosts/$1 deadline=$((SECONDS + 60)) pid stat log
+	rm -rf "$dir"/{run,init,pid,ready} "$state/dark/$h"
+	mkdir -p "$dir"/{etc,etc-work,lib,lib-work,log,run/sshd,run/lock} \
+		"$dir/run/${state#/run/}"
+	: >>"$dir/run/utmp"
+	for log in wtmp btmp lastlog; do
+		: >>"$dir/log/$log"
+	done
 	host_network "$h"
-	rm -f "$dir/init" "$dir/pid" "$dir/ready" "$state/dark/$h"
 	switch_sync
 	freezer_create "$h"
 	(
@@ -144,6 +149,7 @@ lab_up() {
 	local h
 	switch_create
 	config_common
+	config_accounts
 	for h in "${servers[@]}"; do
 		[[ $stock ]] || "$build/monitor/jeebsctl" keygen \
 			-f "$state/common/$h.key" >"$state/common/$h.pub"

@@ -42,12 +42,23 @@ lab_status() {
 	fi
 }
 
+# Without jq: a first look.
+may_protect() {
+	[[ $(host_status "$1") == *'"protected":true'* ]]
+}
+
+protects() {
+	freezer_known
+	may_protect alpha && may_protect beta &&
+		[[ $(lab_status_json) == *'"protected":true,"sessions"'* ]]
+}
+
 # wait_protected SECONDS: until the standby protects, else says who doesn't.
 wait_protected() {
-	local json deadline=$((SECONDS + $1 * ${TIMEOUT_FACTOR:-1}))
-	until json=$(lab_status_json) && [[ $(jq .protected <<<"$json") == true ]]; do
+	local deadline=$((SECONDS + $1 * ${TIMEOUT_FACTOR:-1}))
+	until protects; do
 		((SECONDS < deadline)) || {
-			jq -c 'del(.hosts)' <<<"$json" >&2
+			lab_status_json | jq -c 'del(.hosts)' >&2
 			die "no standby protects after $1 s: regress/lab log alpha, beta"
 		}
 		nap 0.05

@@ -25,7 +25,8 @@ struct End {
 	std::unique_ptr<HeartbeatIo> io;
 
 	// n: which of the two. Addresses of this process alone.
-	End(boost::asio::io_context &loop, int n)
+	End(boost::asio::io_context &loop, int n,
+	    std::chrono::milliseconds interval)
 	{
 		auto address = [](int path, int end) {
 			return fmt::format("127.{}.{}.{}", getpid() >> 8 & 0xff,
@@ -33,7 +34,7 @@ struct End {
 		};
 		config.host = n == 0 ? "alpha" : "beta";
 		config.peer.name = n == 0 ? "beta" : "alpha";
-		config.timing.heartbeat = 2ms;
+		config.timing.heartbeat = interval;
 		config.timing.lease = 150ms;
 		for (int path = 0; path < 2; path++)
 			config.heartbeats.push_back({address(path, n),
@@ -50,9 +51,10 @@ struct End {
 
 struct Ends {
 	boost::asio::io_context loop;
-	End alpha{loop, 0}, beta{loop, 1};
+	End alpha, beta;
 
-	Ends()
+	explicit Ends(std::chrono::milliseconds interval = 2ms)
+	    : alpha(loop, 0, interval), beta(loop, 1, interval)
 	{
 		for (End *e : {&alpha, &beta}) {
 			auto ok = e->io->start();
@@ -191,6 +193,22 @@ BOOST_AUTO_TEST_CASE(another_key_is_refused)
 		return ends.beta.io->stats()[1].refused > refused + 10;
 	}));
 	BOOST_TEST(ends.beta.heard.size() == n);
+}
+
+BOOST_AUTO_TEST_CASE(the_loop_sends_what_the_thread_is_late_with)
+{
+	Ends ends(10s);
+	HeartbeatSay say;
+
+	say.state = RoleState::standby_ready;
+	(void)ends.alpha.io->say(say);
+	BOOST_REQUIRE(ends.run([&] { return ends.alpha.sent() == 2; }));
+	const Time now = BootClock::now();
+	ends.alpha.io->alive(now + 14s);
+	BOOST_TEST(ends.alpha.sent() == 2U);
+	ends.alpha.io->alive(now + 16s);
+	BOOST_TEST(ends.alpha.sent() == 4U);
+	BOOST_TEST(ends.run([&] { return ends.beta.heard.size() == 4; }));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: ISC
+// What an ExportSession and its MON say to each other.
+#include "export-session.hh"
+
+#include <sys/random.h>
+
+#include <stdexcept>
+#include <utility>
+
+#include "chain.hh"
+#include "commit-log.hh"
+#include "log.hh"
+#include "tcp-info.hh"
+#include "tcp-progress.hh"
+#include "wire.hh"
+
+namespace jeebs {
+
+namespace {
+
+uint64_t random_sid()
+{
+	uint64_t sid = 0;
+	while (sid == 0)
+		if (::getentropy(&sid, sizeof(sid)) == -1)
+			throw std::runtime_error("getentropy failed");
+	return sid;
+}
+
+} // namespace
+
+void ExportSession::start(UniqueFd fd)
+{
+	auto weak = weak_from_this();
+	shipper_ = std::make_shared<Shipper>(p_.io, p_.sink,
+	    [weak](const std::string &why) {
+		if (auto s = weak.lock(); s && s->state_ == State::open)
+			s->bad_record(why);
+	}, [weak] {
+		auto s = weak.lock();
+		return s ? s->received() : 0;
+	});
+	channel_ = std::make_shared<MonChannel>(p_.io, std::move(fd),
+	    channel_handlers());
+	channel_->start();
+}
+
+// Called only while the channel is open, and so this there.
+MonChannel::Handlers ExportSession::channel_handlers()
+{
+	auto weak = weak_from_this();
+	MonChannel::Handlers h;
+	h.hello = [weak](MonHello m) {
+		return weak.lock()->hello(std::move(m));
+	};
+	h.root = [weak](Bytes record) {
+		return weak.lock()->root(record);
+	};
+	h.refuse = [weak](const std::string &why) {
+		weak.lock()->refuse(why);
+	};
+	h.gone = [weak](const std::string &why) {
+		auto s = weak.lock();
+		s->p_.over(s, why);
+	};
+	return h;
+}
+
+Result<void> ExportSession::hello(MonHello m)
+{
+	user_ = std::move(m.user);
+	tcp_ = m.tcp;
+	flow_ = Flow::from_state(m.tcp);
+	if (p_.handlers.wanted && !p_.handlers.wanted(flow_)) {
+		detach("not a connection to a protected address");
+		p_.over(shared_from_this(), "");
+		return {};
+	}
+	place_ = p_.seat(info(), m.attached);
+	if (!place_) {
+		detach("this user's sessions have all of the places that "
+		    "one user may have here");
+		p_.over(shared_from_this(), "");
+		return {};
+	}
+	fd_ = SharedFd(std::move(m.fd), user_);
+	received_base_ = m.received_base;
+	state_ = State::known;
+	forwards_ = make_forwards();
+	// Of one that had a standby before this jeebsd was started nothing may
+	// get to TCP until there is one again, or evidence.
+	if (p_.gate != nullptr && !m.attached)
+		p_.gate->uncover(flow_);
+	else if (p_.gate != nullptr)
+		p_.gate->cover(flow_, {});
+	log::info("session {}: {}, user {}, sshd {}", id_, flow_.to_string(),
+	    log::printable(user_), log::printable(m.version));
+	commit_log::line("session n={} {} rcv={}", id_, name(), tcp_.rcv_base);
+	if (p_.handlers.opened)
+		p_.handlers.opened(info());
+	// PA may hold back what it wrote for a jeebsd that is gone.
+	if (!p_.standby.alone.empty())
+		detach(p_.standby.alone);
+	if (!p_.standby.key.empty())
+		offer();
+	return {};
+}
+
+std::shared_ptr<Forwards> ExportSession::make_forwards() const
+{
+	// They outlive the session, not what it has in common with others.
+	return std::make_shared<Forwards>(Forwards::Parts{.io = p_.io,
+	    .sink = p_.sink, .gate = p_.gate, .table = p_.forwards,
+	    .shares = p_.forward_shares,
+	    .wanted = [&p = p_, port = flow_.local_port](const Flow &f) {
+		return f.local_port != port && !p.is_session(f) &&
+		    (!p.handlers.can_move || p.handlers.can_move(f));
+	    }, .may_end = [&p = p_](const Flow &f, bool may) {
+		if (p.handlers.may_end)
+			p.handlers.may_end(f, may);
+	    }, .may_fin = [&p = p_](const Flow &f) {
+		if (p.handlers.may_fin)
+			p.handlers.may_fin(f);
+	    }, .fed = [&p = p_](const Flow &f) -> uint64_t {
+		return p.handlers.fed ? p.handlers.fed(f) : 0;
+	    }, .new_id = random_sid}, user_);
+}
+
+uint64_t ExportSession::received() const
+{
+	auto now = tcp_progress(fd_.get());
+	// No answer is no proof of anything.
+	return now ? received_base_ + now->received : UINT64_MAX;
+}
+
+void ExportSession::offer()
+{
+	auto ring = Ring::create();
+	if (!ring) {
+		reason_ = ring.error().what;
+		log::error("session {}: not protected: {}", id_, reason_);
+		return;
+	}
+	UniqueFd forwards;
+	if (auto made = forwards_->socket())
+		forwards = std::move(*made);
+	if (auto ok = channel_->offer(p_.standby.epoch, p_.standby.key, *ring,
+	    forwards.get()); !ok) {
+		reason_ = ok.error().what;
+		log::warning("session {}: no offer made: {}", id_, reason_);
+		return;
+	}
+	ring->offered();
+	offered_.emplace(std::move(*ring));
+	offered_epoch_ = p_.standby.epoch;
+	reason_ = "waits for sshd";
+}
+
+Result<void> ExportSession::root(Bytes rec)
+{
+	if (!offered_ || !p_.sink.is_up()) {
+		// Nothing of a known session is at a standby; about others
+		// nobody knows: they stall until there is an offer or evidence.
+		offered_.reset();
+		if (state_ == State::known)
+			detach("the standby is gone");
+		return {};
+	}
+	auto env = get_record_envelope(rec);
+	if (!env)
+		return tl::unexpected(env.error());
+	auto chain = RecordChain::begin(*env);
+	if (!chain)
+		return tl::unexpected(chain.error());
+	if (chain->epoch() != offered_epoch_)
+		return fail("root record of another epoch than offered");
+
+	cover();
+	uint64_t had = received_base_;
+	if (auto now = tcp_progress(fd_.get()))
+		had += now->received;
+	OpenFrame o;
+	// Not fatal: the connection may be on its way down.
+	(void)refresh_tcp_state(fd_.get(), tcp_);
+	o.sid = random_sid();
+	o.root = rec;
+	o.tcp = tcp_;
+	o.user = user_;
+	Buffer b = p_.sink.buffer();
+	if (auto ok = put_open(b, o); !ok)
+		return ok;
+	p_.by_sid.erase(sid_);
+	sid_ = o.sid;
+	p_.by_sid[sid_] = shared_from_this();
+	commit_log::line("offer sid={:x} {} epoch={}", sid_, name(),
+	    chain->epoch());
+	state_ = State::open;
+	is_protected_ = false;
+	reason_ = "waits for the first commit";
+	(void)p_.sink.send(std::move(b));
+	if (p_.gate != nullptr)
+		p_.gate->open(flow_, sid_, tcp_.rcv_base, had);
+	auto ok = shipper_->start(std::move(*offered_), *chain, sid_);
+	offered_.reset();
+	forwards_->start(sid_);
+	return ok;
+}
+
+void ExportSession::refuse(const std::string &why)
+{
+	offered_.reset();
+	reason_ = "sshd refused: " + log::printable(why);
+	log::warning("session {}: {}", id_, reason_);
+}
+
+void ExportSession::detach(const std::string &reason)
+{
+	commit_log::line("unprotect {} why={}", name(),
+	    log::printable(reason));
+	auto ok = channel_->detach(reason);
+	// A MON that is gone is seen at its channel.
+	if (!ok && ok.error().errnum != EPIPE)
+		log::error("session {}: {}", id_, ok.error().what);
+	reason_ = reason;
+	if (p_.gate != nullptr)
+		p_.gate->uncover(flow_);
+}
+
+} // namespace jeebs
