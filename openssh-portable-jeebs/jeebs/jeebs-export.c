@@ -175,11 +175,12 @@ attach(struct ssh *ssh, struct sshbuf *m, int *fds, int nfds)
 	try_start(ssh);
 }
 
-static void
+/* Has a new incarnation begun? */
+static int
 from_monitor(struct ssh *ssh)
 {
 	struct sshbuf *m;
-	int fds[JEEBS_MAX_FDS], nfds, r;
+	int fds[JEEBS_MAX_FDS], nfds, r, attached = 0;
 	u_char type;
 
 	if ((m = sshbuf_new()) == NULL)
@@ -189,20 +190,21 @@ from_monitor(struct ssh *ssh)
 		if (r == SSH_ERR_SYSTEM_ERROR &&
 		    (errno == EAGAIN || errno == EINTR)) {
 			sshbuf_free(m);
-			return;
+			return 0;
 		}
 		/* MON is gone, and we shall be soon. */
 		debug_fr(r, "monitor");
 		close(ex.mon_fd);
 		ex.mon_fd = -1;
 		sshbuf_free(m);
-		return;
+		return 0;
 	}
 	if ((r = sshbuf_get_u8(m, &type)) != 0)
 		fatal_fr(r, "parse");
 	switch (type) {
 	case JEEBS_MSG_ATTACH:
 		attach(ssh, m, fds, nfds);
+		attached = 1;
 		break;
 	case JEEBS_MSG_UNATTACH:
 		detach();
@@ -214,6 +216,7 @@ from_monitor(struct ssh *ssh)
 		fatal_f("unexpected message %u", type);
 	}
 	sshbuf_free(m);
+	return attached;
 }
 
 /* hooks */
@@ -354,7 +357,7 @@ after_poll(struct ssh *ssh, struct pollfd *pfd, int *ret)
 	if (pfd[2].revents != 0)
 		jeebs_forward_event(ssh);
 	if (pfd[0].revents != 0 && pfd[0].fd != -1) {
-		from_monitor(ssh);
+		(void)from_monitor(ssh);
 		woken = 1;
 	}
 	return woken && ssh_packet_have_data_to_write(ssh);
@@ -431,8 +434,8 @@ closing(struct ssh *ssh)
 			break;
 		if (r == 1) {
 			/* a new incarnation needs an end of its own */
-			from_monitor(ssh);
-			ended = 0;
+			if (from_monitor(ssh))
+				ended = 0;
 		}
 	}
 	detach();

@@ -93,8 +93,9 @@ list_one(struct ssh *ssh, uint32_t channel, struct sshbuf *body, void *ctx)
 	t->ended = ended;
 	t->fd = -1;
 	TAILQ_INSERT_TAIL(&targets, t, entry);
-	if ((t->data = sshbuf_new()) == NULL ||
-	    (r = sshbuf_putb(t->data, data)) != 0 ||
+	if ((t->data = sshbuf_new()) == NULL)
+		return SSH_ERR_ALLOC_FAIL;
+	if ((r = sshbuf_putb(t->data, data)) != 0 ||
 	    (r = sshbuf_put_u32(l->entries, channel)) != 0 ||
 	    (r = sshbuf_put_u64(l->entries, id)) != 0 ||
 	    (r = sshbuf_put_u64(l->entries, data_off)) != 0 ||
