@@ -30,12 +30,16 @@ lab exec alpha -- kill -CONT "$pa"
 reached ended
 lab crash alpha
 wait "$client" || :
-stop_capture
 is "the client got all of it" "$(sort "$scratch/strange.out" | tr '\n' ';')" \
 	'Disconnect (code 2): oclose packet referred to nonexistent channel 4711;exit status 7;sent;started;'
 check "$survivor: nothing was lost" within 10 log_has "$survivor" sshd.log \
 	'the session had ended; 0 bytes of it'
 check "$survivor: it is over" within 10 log_has "$survivor" jeebsd.log 'session [0-9]*: over'
+# The client has gone before the server closes.
+check "$survivor: it has closed" within 10 eval \
+	'[[ -z $(lab exec "$survivor" -- ss -Htn state established state close-wait \
+		"sport = :22") ]]'
+stop_capture
 is "resets by the server" "$(captured ends "src host $VIP and tcp[tcpflags] & tcp-rst != 0" | wc -l)" 0
 check "a FIN of the server" eval '(($(captured ends "src host $VIP and tcp[tcpflags] & tcp-fin != 0" | wc -l) >= 1))'
 refuses "no program was started on $survivor" lab exec "$survivor" -- \
