@@ -24,11 +24,8 @@ struct TapConfig {
 	std::string interface;
 	std::vector<IpAddr> vips;
 	uint16_t port = 22;
-	/**
-	 * Kernel ring, bytes. It is cleared in one go that nothing preempts (up
-	 * to 2 ms for each MB, where page faults are dear).
-	 */
-	uint32_t ring_bytes = 32U << 20;
+	/** Kernel ring, bytes; each packet takes 128 KiB of it. */
+	uint32_t ring_bytes = 64U << 20;
 };
 
 /** Packets since start(). */
