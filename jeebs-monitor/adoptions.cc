@@ -19,7 +19,10 @@ using std::chrono::milliseconds;
 namespace {
 
 // Clients whose ACK matters have this long to say it.
-constexpr milliseconds ack_wait(100);
+// Longer than a round trip to any client: TCP ignores one that ACKs more than the
+// restored socket has sent (RFC 9293 3.10.7.4), and both would send in vain.
+constexpr milliseconds ack_wait(1000);
+constexpr milliseconds ask_again(50);
 constexpr milliseconds ack_poll(5);
 // Sessions at sshd-adopt at one time: enough to keep every core busy.
 constexpr size_t max_in_flight = 64;
@@ -138,23 +141,31 @@ Adoptions::begin(TakeoverReport &report)
 }
 
 void
+Adoptions::ask(const Run &r)
+{
+	if (auto ok = p_.ack_probe.send(r.s.tcp, r.plan.acked, r.plan.in_off,
+	    r.plan.ts_val); !ok)
+		log::warning("asking {}: {}", r.s.flow.remote_name(),
+		    ok.error().what);
+}
+
+void
 Adoptions::ask_clients()
 {
 	for (const RunPtr &r : asking_) {
 		p_.tap.ask(r->s.flow);
-		if (auto ok = p_.ack_probe.send(r->s.tcp, r->plan.acked,
-		    r->plan.in_off, r->plan.ts_val); !ok)
-			log::warning("asking {}: {}", r->s.flow.remote_name(),
-			    ok.error().what);
+		ask(*r);
 	}
-	ask_until_ = BootClock::now() + ack_wait;
+	asked_ = BootClock::now();
+	ask_until_ = asked_ + ack_wait;
 	collect_acks();
 }
 
 void
 Adoptions::collect_acks()
 {
-	bool late = BootClock::now() >= ask_until_;
+	const Time now = BootClock::now();
+	bool late = now >= ask_until_;
 
 	p_.net.drain_hold();
 	std::erase_if(asking_, [this, late](const RunPtr &r) {
@@ -173,6 +184,11 @@ Adoptions::collect_acks()
 	start_more();
 	if (asking_.empty())
 		return;
+	if (now - asked_ >= ask_again) {
+		asked_ = now;
+		for (const RunPtr &r : asking_)
+			ask(*r);
+	}
 	ask_timer_.expires_after(ack_poll);
 	ask_timer_.async_wait([this](error_code ec) {
 		if (!ec && running_)

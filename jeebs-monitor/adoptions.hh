@@ -86,6 +86,7 @@ private:
 	};
 	using RunPtr = std::shared_ptr<Run>;
 
+	void ask(const Run &);
 	void ask_clients();
 	void collect_acks();
 	void start_more();
@@ -113,7 +114,7 @@ private:
 	bool running_ = false, go_posted_ = false, paused_ = false;
 	std::vector<RunPtr> waiting_, asking_, in_flight_, far_asked_, ready_;
 	size_t left_ = 0;
-	Time ask_until_{};
+	Time asked_{}, ask_until_{};
 	boost::asio::steady_timer ask_timer_, far_timer_, retry_timer_;
 	InputFeeder feeder_;
 	FarEnds far_;
