@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "log.hh"
 #include "segment.hh"
 
 namespace jeebs {
@@ -48,6 +49,15 @@ AckProbe::send(const jeebs_tcp_state &state, uint64_t snd_off,
 	    reinterpret_cast<sockaddr *>(&to), length) < 0)
 		return fail_errno("cannot probe " + flow.to_string());
 	return {};
+}
+
+void
+AckProbe::ask(const jeebs_tcp_state &state, uint64_t snd_off,
+    uint64_t rcv_off, uint32_t ts_val)
+{
+	if (auto ok = send(state, snd_off, rcv_off, ts_val); !ok)
+		log::warning("asking {}: {}",
+		    Flow::from_state(state).remote_name(), ok.error().what);
 }
 
 } // namespace jeebs

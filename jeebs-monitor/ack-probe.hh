@@ -5,6 +5,7 @@
 // Synchronous; any one thread. Opening needs CAP_NET_RAW.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include <linux/jeebs.h>
@@ -13,6 +14,9 @@
 #include "unique_fd.hh"
 
 namespace jeebs {
+
+// Who doesn't answer is asked again: question or answer may be lost.
+inline constexpr std::chrono::milliseconds ask_again(50);
 
 class AckProbe {
 public:
@@ -25,6 +29,9 @@ public:
 	 */
 	[[nodiscard]] Result<void> send(const jeebs_tcp_state &,
 	    uint64_t snd_off, uint64_t rcv_off, uint32_t ts_val);
+	/** The same; what goes wrong is logged. */
+	void ask(const jeebs_tcp_state &, uint64_t snd_off, uint64_t rcv_off,
+	    uint32_t ts_val);
 
 private:
 	UniqueFd v4_;

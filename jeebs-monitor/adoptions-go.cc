@@ -50,8 +50,7 @@ Adoptions::go_all()
 		// It makes a client that is silent say where it stands, and
 		// this host's connection tracking know the connection before
 		// what it is fed.
-		(void)p_.ack_probe.send(r->s.tcp, r->plan.acked,
-		    r->plan.in_off, r->plan.ts_val);
+		ask(*r);
 		feed(*r);
 		far_.go(r->far);
 		flows.push_back(r->s.flow);

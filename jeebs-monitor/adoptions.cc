@@ -22,7 +22,6 @@ namespace {
 // Longer than a round trip to any client: TCP ignores one that ACKs more than the
 // restored socket has sent (RFC 9293 3.10.7.4), and both would send in vain.
 constexpr milliseconds ack_wait(1000);
-constexpr milliseconds ask_again(50);
 constexpr milliseconds ack_poll(5);
 // Sessions at sshd-adopt at one time: enough to keep every core busy.
 constexpr size_t max_in_flight = 64;
@@ -143,10 +142,7 @@ Adoptions::begin(TakeoverReport &report)
 void
 Adoptions::ask(const Run &r)
 {
-	if (auto ok = p_.ack_probe.send(r.s.tcp, r.plan.acked, r.plan.in_off,
-	    r.plan.ts_val); !ok)
-		log::warning("asking {}: {}", r.s.flow.remote_name(),
-		    ok.error().what);
+	p_.ack_probe.ask(r.s.tcp, r.plan.acked, r.plan.in_off, r.plan.ts_val);
 }
 
 void

@@ -22,7 +22,6 @@ namespace {
 // Targets whose ACK matters have this long to say it; the session waits. A packet
 // may be lost, or wait for this host's neighbour entry.
 constexpr milliseconds answer_wait(1000);
-constexpr milliseconds ask_again(50);
 // So many full segments TCP sends before it hears anything (RFC 6928): an ACK of
 // more would be of bytes that the restored socket hasn't sent.
 constexpr uint32_t first_window = 10;
@@ -92,10 +91,7 @@ void
 FarEnds::ask(FarEnd &e, Time now)
 {
 	e.asked = now;
-	if (auto ok = p_.ack_probe.send(e.s.tcp, e.at.data_off, e.at.taken,
-	    e.ts_val); !ok)
-		log::warning("asking {}: {}", e.s.flow.remote_name(),
-		    ok.error().what);
+	p_.ack_probe.ask(e.s.tcp, e.at.data_off, e.at.taken, e.ts_val);
 }
 
 void
@@ -190,10 +186,7 @@ FarEnds::go(Of &of)
 		// It makes one that is silent say where it stands, and this
 		// host's connection tracking know the connection before what
 		// comes from its target.
-		if (auto ok = p_.ack_probe.send(e.s.tcp, e.acked, e.at.taken,
-		    e.ts_val); !ok)
-			log::warning("asking {}: {}", e.s.flow.remote_name(),
-			    ok.error().what);
+		p_.ack_probe.ask(e.s.tcp, e.acked, e.at.taken, e.ts_val);
 		auto packets = p_.store.forwards().inputs(e.s.id);
 		const size_t trusted = packets.size();
 		packets.insert(packets.end(), e.held.begin(), e.held.end());
