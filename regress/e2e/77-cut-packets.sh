@@ -86,7 +86,11 @@ cut_ends down 255
 check "neither has come to its end" eval '(($(stat -c %s "$scratch/copy") < 64 << 20))'
 check "down: what came of the file is right" cmp -n "$(stat -c %s "$scratch/copy")" \
 	"$scratch/copy" "$scratch/file"
-refuses "no client heard of a reset" grep -Eqi 'reset by peer|broken pipe|corrupted' \
-	"$scratch"/*.err "$scratch"/master-*.out "$scratch"/login-*.out
+# scp's ssh may end before it read all that scp wrote to it: that resets their
+# socket pair, and scp says so.
+refuses "no client heard of a reset" eval \
+	'grep -Ei "reset by peer|broken pipe|corrupted" "$scratch"/*.err \
+		"$scratch"/master-*.out "$scratch"/login-*.out |
+		grep -Ev ":scp: (Read packet|Couldn.t send packet): "'
 no_login_on_survivor
 done_testing
