@@ -26,6 +26,7 @@ namespace jeebs {
 namespace {
 
 constexpr uint32_t tun_mtu = 65535;
+constexpr size_t max_payload = 1400;
 constexpr uint32_t rp_filter_loose = 2;
 
 using Buffer = std::array<char, 512>;
@@ -161,7 +162,7 @@ Injector::prepare()
 
 Result<void>
 Injector::inject(std::span<const uint8_t> ip_packet, Seq32 snd_una,
-    Seq32 snd_nxt, size_t max_payload)
+    Seq32 snd_nxt, size_t from, size_t to)
 {
 	const auto segment = Segment::parse(ip_packet);
 	if (!segment || segment->checksum_state() == ChecksumState::wrong) {
@@ -171,7 +172,7 @@ Injector::inject(std::span<const uint8_t> ip_packet, Seq32 snd_una,
 	const bool has_ack = segment->has(tcp_ack);
 	const Seq32 ack = segment->ack() > snd_nxt ? snd_nxt :
 	    segment->ack() < snd_una ? snd_una : segment->ack();
-	for (auto &packet : split_segment(*segment, max_payload)) {
+	for (auto &packet : split_segment(*segment, max_payload, from, to)) {
 		if (has_ack)
 			rewrite_ack(packet, ack);
 		// They come in order, not as they were sent: behind one that had

@@ -32,13 +32,15 @@ public:
 
 	/**
 	 * One IP packet from tap or hold. Completes a partial checksum, refuses
-	 * a wrong one, splits above max_payload (GRO), and moves the ACK field
+	 * a wrong one, splits above 1400 bytes (GRO), and moves the ACK field
 	 * into [snd_una, snd_nxt]: the kernel discards a packet that ACKs more
 	 * than it sent, or too far below what was ACKed, data and all. Both
-	 * equal to the restored offset's number is always right.
+	 * equal to the restored offset's number is always right. from, to:
+	 * the part of it to give, as split_segment takes it.
 	 */
 	[[nodiscard]] Result<void> inject(std::span<const uint8_t> ip_packet,
-	    Seq32 snd_una, Seq32 snd_nxt, size_t max_payload = 1400);
+	    Seq32 snd_una, Seq32 snd_nxt, size_t from = 0,
+	    size_t to = SIZE_MAX);
 
 	/** The name the kernel gave. */
 	[[nodiscard]] const std::string &name() const { return name_; }

@@ -19,18 +19,28 @@ struct InputPiece {
 	Buffer packet;			// IP packet
 };
 
+// What to give of a packet: its payload from one offset to the other, and its FIN
+// if `to` counts it.
+struct InputPart {
+	Bytes packet;
+	size_t from = 0, to = 0;
+};
+
 class InputFeed {
 public:
-	// What was given and not taken is given again after this long.
+	// What was given and not taken is given again after this long, and after
+	// twice as long each time that nothing of it is taken: whoever reads may
+	// have had enough, and the kernel answers each of them to the client.
 	static constexpr std::chrono::milliseconds again_after{20};
+	static constexpr std::chrono::milliseconds again_at_most{1280};
 
 	// pieces: by their begin; what is missing between them is for the
 	// client to send.
 	explicit InputFeed(std::deque<InputPiece> pieces);
 
-	// The socket has all before `has` and room for `window` bytes more: the
-	// packets to give it now, valid until the next call.
-	std::vector<Bytes> due(uint64_t has, uint64_t window, Time now);
+	// The socket has all before `has` and room for `window` bytes more: what
+	// to give it now, valid until the next call.
+	std::vector<InputPart> due(uint64_t has, uint64_t window, Time now);
 	// Nothing is left to give.
 	bool done() const { return pieces_.empty(); }
 	// The stream's offset behind the last byte that is here.
@@ -39,8 +49,9 @@ public:
 private:
 	std::deque<InputPiece> pieces_;
 	uint64_t end_ = 0;
-	uint64_t has_ = 0, given_ = 0, ever_ = 0;
+	uint64_t has_ = 0, given_ = 0, ever_ = 0, window_ = 0;
 	Time moved_{};
+	std::chrono::milliseconds pause_{again_after};
 };
 
 } // namespace jeebs

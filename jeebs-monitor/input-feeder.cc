@@ -55,9 +55,10 @@ InputFeeder::over(Fed &f, Time now)
 
 	if (!moved || !window || unread(f.tcp.get()))
 		return true;
-	for (Bytes packet : f.feed.due(f.in_off + moved->received,
+	for (const InputPart &part : f.feed.due(f.in_off + moved->received,
 	    std::min(*window, portion), now))
-		if (auto ok = injector_.inject(packet, f.ack, f.ack); !ok)
+		if (auto ok = injector_.inject(part.packet, f.ack, f.ack,
+		    part.from, part.to); !ok)
 			log::warning("session from {}: injecting: {}",
 			    f.flow.remote_name(), ok.error().what);
 	return f.feed.done();

@@ -277,7 +277,8 @@ rewrite_ack(std::span<uint8_t> packet, Seq32 ack)
 }
 
 std::vector<std::vector<uint8_t>>
-split_segment(const Segment &segment, size_t max_payload)
+split_segment(const Segment &segment, size_t max_payload, size_t from,
+    size_t to)
 {
 	const auto whole = segment.bytes();
 	const auto payload = segment.payload();
@@ -286,10 +287,10 @@ split_segment(const Segment &segment, size_t max_payload)
 	const bool v6 = whole[0] >> 4 == 6;
 	std::vector<std::vector<uint8_t>> packets;
 
-	size_t at = 0;
+	const size_t end = std::min(to, payload.size());
+	size_t at = std::min(from, end);
 	do {
-		const size_t n = std::min(max_payload, payload.size() - at);
-		const bool last = at + n == payload.size();
+		const size_t n = std::min(max_payload, end - at);
 		std::vector<uint8_t> p(whole.begin(),
 		    whole.begin() + static_cast<ptrdiff_t>(headers));
 		p.insert(p.end(), payload.begin() + static_cast<ptrdiff_t>(at),
@@ -301,13 +302,14 @@ split_segment(const Segment &segment, size_t max_payload)
 			put16(p, 2, static_cast<uint16_t>(p.size()));
 		put32(p, tcp + 4,
 		    (segment.seq() + static_cast<uint32_t>(at)).value());
-		if (!last)
-			p[tcp + 13] &= static_cast<uint8_t>(~(tcp_fin |
-			    tcp_psh));
+		if (at + n < payload.size())
+			p[tcp + 13] &= static_cast<uint8_t>(~tcp_psh);
+		if (at + n < payload.size() || to <= payload.size())
+			p[tcp + 13] &= static_cast<uint8_t>(~tcp_fin);
 		complete_checksums(p);
 		packets.push_back(std::move(p));
 		at += n;
-	} while (at < payload.size());
+	} while (at < end);
 	return packets;
 }
 

@@ -93,10 +93,12 @@ bool blank_timestamps(std::span<uint8_t> packet);
 
 /**
  * The same bytes as packets of at most max_payload bytes each (> 0), checksums
- * completed; FIN and PSH stay on the last only. One packet if it fits.
+ * completed; FIN and PSH stay on the last only. One packet if it fits. Only the
+ * payload between from and to, if these say so; FIN is the byte behind it.
  */
 [[nodiscard]] std::vector<std::vector<uint8_t>>
-split_segment(const Segment &, size_t max_payload);
+split_segment(const Segment &, size_t max_payload, size_t from = 0,
+    size_t to = SIZE_MAX);
 
 /** What build_segment writes; window as on the wire, not scaled. */
 struct SegmentFields {

@@ -20,11 +20,17 @@ struct Feed {
 	Time now{milliseconds(1000)};
 
 	explicit Feed(std::deque<InputPiece> p) : feed(std::move(p)) {}
+	// The names of the packets, and what to give of those that aren't
+	// given whole (ten bytes).
 	std::string due(uint64_t has, uint64_t window)
 	{
 		std::string names;
-		for (Bytes b : feed.due(has, window, now))
-			names += static_cast<char>(b[0]);
+		for (const InputPart &p : feed.due(has, window, now)) {
+			names += static_cast<char>(p.packet[0]);
+			if (p.from != 0 || (p.to != 10 && p.to != 5000))
+				names += '(' + std::to_string(p.from) + '-' +
+				    std::to_string(p.to) + ')';
+		}
 		return names;
 	}
 	static Feed abc()
@@ -82,11 +88,58 @@ BOOST_AUTO_TEST_CASE(what_got_lost_is_given_again)
 	BOOST_TEST(f.due(110, 1000) == "bc");
 }
 
+// A client that doesn't read stays so for hours: each packet is answered to it.
+BOOST_AUTO_TEST_CASE(what_is_not_taken_is_given_again_less_and_less)
+{
+	auto f = Feed::abc();
+	BOOST_TEST(f.due(100, 10) == "a");
+	auto pause = InputFeed::again_after;
+	for (int i = 0; i < 10; i++) {
+		f.now += pause - milliseconds(1);
+		BOOST_TEST(f.due(100, 10) == "");
+		f.now += milliseconds(1);
+		BOOST_TEST(f.due(100, 10) == "a");
+		pause = std::min(2 * pause, InputFeed::again_at_most);
+	}
+	// It moves: as quick as before.
+	BOOST_TEST(f.due(110, 10) == "b");
+	f.now += InputFeed::again_after;
+	BOOST_TEST(f.due(110, 10) == "b");
+}
+
+// What came while the window was full TCP may have dropped.
+BOOST_AUTO_TEST_CASE(a_window_that_opens_gets_it_at_once)
+{
+	auto f = Feed::abc();
+	BOOST_TEST(f.due(100, 10) == "a");
+	BOOST_TEST(f.due(100, 0) == "");
+	BOOST_TEST(f.due(100, 25) == "ab");
+}
+
+// Of a packet as large as GRO makes it.
+BOOST_AUTO_TEST_CASE(neither_what_it_has_nor_more_than_it_takes)
+{
+	std::deque<InputPiece> p;
+	p.push_back(piece(1000, 6000, 'a'));
+	p.push_back(piece(6000, 6010, 'b'));
+	Feed f(std::move(p));
+	BOOST_TEST(f.due(1200, 3000) == "a(200-3200)");
+	BOOST_TEST(f.due(2600, 1600) == "");
+	// Less than a segment waits, but not for ever.
+	BOOST_TEST(f.due(4200, 1000) == "a(3200-4200)");
+	BOOST_TEST(f.due(5200, 800) == "a(4200-5000)");
+	BOOST_TEST(f.due(5200, 810) == "a(4200-5000)b");
+	f.now += InputFeed::again_after;
+	BOOST_TEST(f.due(5500, 510) == "");
+	BOOST_TEST(f.due(6010, 510) == "");
+	BOOST_TEST(f.feed.done());
+}
+
 BOOST_AUTO_TEST_CASE(behind_a_gap_once)
 {
 	std::deque<InputPiece> p;
 	p.push_back(piece(100, 110, 'a'));
-	p.push_back(piece(115, 120, 'c'));
+	p.push_back(piece(115, 125, 'c'));
 	Feed f(std::move(p));
 	BOOST_TEST(f.due(100, 1000) == "ac");
 	f.now += InputFeed::again_after;
@@ -94,7 +147,7 @@ BOOST_AUTO_TEST_CASE(behind_a_gap_once)
 	f.now += InputFeed::again_after;
 	BOOST_TEST(f.due(110, 1000) == "");
 	// The client filled it.
-	BOOST_TEST(f.due(120, 1000) == "");
+	BOOST_TEST(f.due(125, 1000) == "");
 	BOOST_TEST(f.feed.done());
 }
 

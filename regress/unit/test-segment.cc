@@ -257,6 +257,38 @@ BOOST_AUTO_TEST_CASE(splitting_keeps_the_stream)
 	BOOST_TEST(split_segment(*Segment::parse(bare), 1000).size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_part_of_a_segment)
+{
+	const Packet payload = bytes(2500);
+	auto f = fields(true);
+	f.payload = payload;
+	f.flags = tcp_ack | tcp_psh | tcp_fin;
+	const Packet whole = build_segment(f);
+	const auto part = [&whole](size_t from, size_t to) {
+		std::string all;
+		for (const auto &p : split_segment(*Segment::parse(whole),
+		    1000, from, to)) {
+			const auto s = Segment::parse(p);
+			BOOST_REQUIRE(s.has_value());
+			BOOST_TEST(checksums_hold(p));
+			const uint32_t at = static_cast<uint32_t>(s->seq() -
+			    Segment::parse(whole)->seq());
+			BOOST_TEST((s->payload().empty() ||
+			    std::equal(s->payload().begin(), s->payload().end(),
+			    Segment::parse(whole)->payload().begin() + at)));
+			all += std::to_string(at) + '+' +
+			    std::to_string(s->payload().size()) +
+			    (s->has(tcp_psh) ? "P" : "") +
+			    (s->has(tcp_fin) ? "F" : "") + ' ';
+		}
+		return all;
+	};
+	BOOST_TEST(part(300, 1700) == "300+1000 1300+400 ");
+	BOOST_TEST(part(1700, 2500) == "1700+800P ");
+	BOOST_TEST(part(1700, 2501) == "1700+800PF ");
+	BOOST_TEST(part(2500, 2501) == "2500+0PF ");
+}
+
 BOOST_AUTO_TEST_CASE(random_bytes_do_no_harm)
 {
 	std::mt19937 random(1);
