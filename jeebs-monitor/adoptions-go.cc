@@ -51,6 +51,7 @@ Adoptions::go_all()
 		// this host's connection tracking know the connection before
 		// what it is fed.
 		ask(*r);
+		give_acks(*r);
 		feed(*r);
 		far_.go(r->far);
 		flows.push_back(r->s.flow);
@@ -88,6 +89,22 @@ Adoptions::go(Run &r)
 	if (auto ok = r.job->go(); !ok)
 		log::error("session from {}: GO: {}", r.s.flow.remote_name(),
 		    ok.error().what);
+}
+
+// A copy only where it is needed: descriptors may be short.
+void
+Adoptions::give_acks(const Run &r)
+{
+	if (!r.silent)
+		return;
+	SharedFd tcp(UniqueFd(fcntl(r.tcp.get(), F_DUPFD_CLOEXEC, 0)),
+	    r.s.user);
+	if (tcp)
+		lost_acks_.add(r.s.tcp, std::move(tcp), {r.plan.acked,
+		    r.s.out_end, r.plan.in_off});
+	else
+		log::warning("session from {}: its ACKs may be lost: {}",
+		    r.s.flow.remote_name(), strerror(errno));
 }
 
 void

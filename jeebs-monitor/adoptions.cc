@@ -18,10 +18,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
-// Clients whose ACK matters have this long to say it.
-// Longer than a round trip to any client: TCP ignores one that ACKs more than the
-// restored socket has sent (RFC 9293 3.10.7.4), and both would send in vain.
-constexpr milliseconds ack_wait(1000);
+// Clients whose ACK matters have this long to say it: two answers of Linux. LostAcks
+// is for those that don't.
+constexpr milliseconds ack_wait(700);
 constexpr milliseconds ack_poll(5);
 // Sessions at sshd-adopt at one time: enough to keep every core busy.
 constexpr size_t max_in_flight = 64;
@@ -39,7 +38,8 @@ Adoptions::Adoptions(Parts parts, Hooks hooks)
       const std::string &user, const char *reason) {
 		report_->failed.push_back({user, flow.remote_name(), reason});
 		report_->adopted--;
-      })
+      }), lost_acks_(parts.io,
+      [net = &parts.net] { net->tap_drain(); }, parts.tap, parts.injector)
 {
 }
 
@@ -70,6 +70,7 @@ Adoptions::cancel()
 	feeder_.clear();
 	far_.clear();
 	watcher_.clear();
+	lost_acks_.clear();
 }
 
 void
@@ -77,6 +78,7 @@ Adoptions::forget(const Flow &flow)
 {
 	feeder_.forget(flow);
 	watcher_.forget(flow);
+	lost_acks_.forget(flow);
 	far_.forget(flow);
 }
 
@@ -170,6 +172,7 @@ Adoptions::collect_acks()
 		bool answered = f != nullptr && f->answer;
 		if (!answered && !late)
 			return false;
+		r->silent = !answered;
 		if (answered)
 			apply_ack(r->plan, r->s, *f->answer);
 		else if (f != nullptr && f->client_seen)

@@ -27,6 +27,7 @@
 #include "inject.hh"
 #include "input-feeder.hh"
 #include "recovery.hh"
+#include "lost-acks.hh"
 #include "service-net.hh"
 #include "shared-fd.hh"
 #include "store.hh"
@@ -70,6 +71,8 @@ public:
 	// See InputFeeder.
 	uint64_t delivered(const Flow &f) const { return feeder_.delivered(f); }
 	uint64_t fed(const Flow &f) const { return feeder_.fed(f); }
+	// Some clients' packets still matter.
+	bool need_tap() const { return lost_acks_.watching(); }
 
 private:
 	// One session on its way.
@@ -83,6 +86,7 @@ private:
 		Time adopt_start{};
 		bool over = false;
 		bool fed = true;	// what it is given reaches TCP
+		bool silent = false;	// its client didn't answer
 	};
 	using RunPtr = std::shared_ptr<Run>;
 
@@ -104,6 +108,7 @@ private:
 	void go_all();
 	void go(Run &);
 	void feed(Run &);
+	void give_acks(const Run &);
 	void reset(const RunPtr &, const std::string &reason);
 	void done_with(const RunPtr &);
 	void maybe_finish();
@@ -119,6 +124,7 @@ private:
 	InputFeeder feeder_;
 	FarEnds far_;
 	GapWatcher watcher_;
+	LostAcks lost_acks_;
 	uint64_t next_job_ = 1;
 	std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

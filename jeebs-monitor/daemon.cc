@@ -241,16 +241,24 @@ Daemon::takeover_hooks()
 		    "ms after the last heartbeat", t->adopted, t->sessions,
 		    to_ms(BootClock::now() - t->last_heard));
 		store_.clear();
-		// The gap watches still want to see the clients' packets.
-		tap_timer_.expires_after(2 * config_.timing.gap_timeout);
-		tap_timer_.async_wait([this](error_code ec) {
-			if (ec || !role_.serving())
-				return;
-			net_.tap_stop();
-			tap_.clear();
-		});
+		stop_tap_later();
 	};
 	return h;
+}
+
+// What watches adopted sessions still wants to see the clients' packets.
+void
+Daemon::stop_tap_later()
+{
+	tap_timer_.expires_after(2 * config_.timing.gap_timeout);
+	tap_timer_.async_wait([this](error_code ec) {
+		if (ec || !role_.serving())
+			return;
+		if (takeover_.need_tap())
+			return stop_tap_later();
+		net_.tap_stop();
+		tap_.clear();
+	});
 }
 
 void

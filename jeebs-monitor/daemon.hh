@@ -61,6 +61,7 @@ private:
 	Link::Handlers link_handlers();
 	ExportServer::Handlers export_handlers();
 	Takeover::Hooks takeover_hooks();
+	void stop_tap_later();
 
 	void heard(const HeartbeatHeard &);
 	void link_up(const PeerHello &);

@@ -19,9 +19,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
-// Targets whose ACK matters have this long to say it; the session waits. A packet
-// may be lost, or wait for this host's neighbour entry.
-constexpr milliseconds answer_wait(1000);
+// Targets whose ACK matters have this long to say it; the session waits. Some
+// packets may be lost, also ARP's, which the kernel sends anew after a second.
+constexpr milliseconds answer_wait(3000);
 // So many full segments TCP sends before it hears anything (RFC 6928): an ACK of
 // more would be of bytes that the restored socket hasn't sent.
 constexpr uint32_t first_window = 10;

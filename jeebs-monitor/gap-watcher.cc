@@ -12,8 +12,6 @@ namespace jeebs {
 namespace {
 
 constexpr std::chrono::milliseconds period(100);
-// Between two looks.
-constexpr uint64_t sent_at_most = 64U << 20;
 
 } // namespace
 
@@ -77,11 +75,7 @@ GapWatcher::over(Watch &w, Time now)
 	auto moved = tcp_progress(w.tcp.get());
 	if (!moved)
 		return true;
-	StreamEdges at = w.start;
-	at.acked += moved->acked;
-	at.out_end = std::max(at.out_end, at.acked + sent_at_most);
-	at.in_off += moved->received;
-	tap_.edges(w.flow, at);
+	tap_.edges(w.flow, w.start.after(moved->received, moved->acked));
 	const TapFacts *f = tap_.facts(w.flow);
 	auto next = f != nullptr && f->client_seen ?
 	    std::optional(f->client_next) : std::nullopt;

@@ -55,6 +55,7 @@ public:
 	void forget(const Flow &);
 	// See InputFeeder.
 	uint64_t fed(const Flow &f) const { return adoptions_.fed(f); }
+	bool need_tap() const { return adoptions_.need_tap(); }
 	uint64_t delivered(const Flow &f) const
 	{
 		return adoptions_.delivered(f);

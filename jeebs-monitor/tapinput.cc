@@ -22,6 +22,13 @@ is_near(Seq32 seq, uint32_t base, uint64_t low, uint64_t high, uint32_t ahead)
 
 } // namespace
 
+StreamEdges
+StreamEdges::after(uint64_t received, uint64_t acked_more) const
+{
+	return {acked + acked_more, std::max(out_end, acked + acked_more +
+	    tap_sends), in_off + received};
+}
+
 void
 TapInput::add(const Flow &flow, uint32_t snd_base, uint32_t rcv_base,
     const StreamEdges &edges)

@@ -22,6 +22,10 @@ struct StreamEdges {
 	uint64_t acked = 0;	// the client had ACKed our bytes before this
 	uint64_t out_end = 0;	// our stream goes to here
 	uint64_t in_off = 0;	// the client's next byte that sshd needs
+
+	// The socket that was restored here has got and had ACKed so much since.
+	[[nodiscard]] StreamEdges after(uint64_t received, uint64_t acked_more)
+	    const;
 };
 
 // How far a packet of the connection may lie from these edges. Ahead of in_off:
@@ -31,6 +35,8 @@ struct StreamEdges {
 inline constexpr uint32_t tap_window = 8U << 20;
 inline constexpr uint32_t tap_beyond = 1U << 20;
 inline constexpr uint32_t tap_behind = 64U << 10;
+// What a socket sends between two looks at it.
+inline constexpr uint64_t tap_sends = 64U << 20;
 
 struct TapFacts {
 	bool client_seen = false;	// a packet of the client, ever

@@ -8,6 +8,12 @@
 
 namespace jeebs {
 
+namespace {
+
+constexpr uint8_t state_close = 7;	/* net/tcp_states.h */
+
+} // namespace
+
 Result<TcpProgress>
 tcp_progress(int fd)
 {
@@ -16,7 +22,9 @@ tcp_progress(int fd)
 
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1)
 		return fail_errno("TCP_INFO");
-	return TcpProgress{info.tcpi_bytes_received, info.tcpi_bytes_acked};
+	return TcpProgress{info.tcpi_bytes_received, info.tcpi_bytes_acked,
+	    info.tcpi_bytes_sent - info.tcpi_bytes_retrans,
+	    info.tcpi_state != state_close};
 }
 
 Result<void>

@@ -5,13 +5,18 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <thread>
+
 #include <poll.h>
 #include <sys/socket.h>
 
 #include "hold.hh"
 #include "inject.hh"
+#include "lost-acks.hh"
 #include "segment.hh"
 #include "tap.hh"
+#include "tcp-info.hh"
+#include "tcp-progress.hh"
 #include "tcp-restore.hh"
 #include "world.hh"
 
@@ -236,6 +241,70 @@ BOOST_DATA_TEST_CASE(tapped_bytes_reach_the_restored_socket,
 	    "ip route show dev " + injector->name() + "; "
 	    "ip -6 route show dev " + injector->name());
 	BOOST_TEST(seen == "");
+}
+
+/*
+ * The client ACKed 400 kB more than the record has, and all that it says now lies
+ * beyond what the restored socket sends of itself.
+ */
+BOOST_DATA_TEST_CASE(a_client_ahead_of_its_socket, data::make({false, true}), v6)
+{
+	constexpr size_t ahead = 400000;
+	World world;
+	auto injector = make_injector(world.beta);
+	world.move_vip_to(world.alpha, v6);
+	const UniqueFd listener = world.listen_on(world.alpha, v6);
+	Connection c = world.connect(listener.get(), v6);
+	jeebs_tcp_state state = capture(c.server.get());
+	put(c.server.get(), pattern(0, 4000));
+	BOOST_REQUIRE(get(c.client.get(), 4000) == pattern(0, 4000));
+	put(c.client.get(), pattern(0, 10));
+	BOOST_REQUIRE(get(c.server.get(), 10) == pattern(0, 10));
+	BOOST_REQUIRE(refresh_tcp_state(c.server.get(), state).has_value());
+	std::thread writer([&c] {
+		put(c.server.get(), pattern(4000, ahead)); });
+	BOOST_TEST((get(c.client.get(), ahead) == pattern(4000, ahead)));
+	writer.join();
+	world.cut(world.alpha);
+
+	world.move_vip_to(world.beta, v6);
+	const StreamEdges start{4000, 4000 + ahead, 10};
+	TapInput facts;
+	facts.add(Flow::from_state(state), state.snd_base, state.rcv_base, start);
+	auto tap = world.beta.in([&] {
+		auto t = std::make_unique<Tap>(world.io, TapConfig{"eth0",
+		    {World::vip(v6)}, World::port}, [&](auto packet) {
+			if (const auto s = Segment::parse(packet); s &&
+			    s->destination() == World::vip(v6))
+				facts.client(*s);
+		});
+		must(t->start());
+		return t;
+	});
+	const UniqueFd fd = restore_on(world.beta,
+	    {state, 4000, 10, state.ts_val + 1000});
+	const int big = 4 << 20;
+	BOOST_REQUIRE(setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &big,
+	    sizeof(big)) == 0);
+	put(fd.get(), pattern(4000, ahead + 3000));
+	/* It has answered to all that TCP sends without an ACK. */
+	BOOST_REQUIRE(run_until(world.io, [&] {
+		tap->drain();
+		const TapFacts *f = facts.facts(Flow::from_state(state));
+		return f->client_seen && f->client_ack == 4000 + ahead;
+	}));
+	BOOST_TEST(get(c.client.get(), 1, 300ms).empty());
+	BOOST_TEST(tcp_progress(fd.get())->acked == 0U);
+	BOOST_TEST(tcp_progress(fd.get())->sent < ahead);
+
+	LostAcks acks(world.io, [&] { tap->drain(); }, facts, *injector);
+	acks.add(state, SharedFd(UniqueFd(dup(fd.get())), "user"), start);
+	BOOST_TEST(run_until(world.io, [&] { return !acks.watching(); }));
+	BOOST_TEST((get(c.client.get(), 3000) ==
+	    pattern(4000 + ahead, 3000)));
+	BOOST_TEST(get(c.client.get(), 1, 10ms).empty());
+	put(c.client.get(), pattern(10, 3000));
+	BOOST_TEST((get(fd.get(), 3000) == pattern(10, 3000)));
 }
 
 BOOST_AUTO_TEST_CASE(broken_packets_are_refused)

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: ISC
+#include "lost-acks.hh"
+
+#include <algorithm>
+#include <utility>
+
+#include "log.hh"
+#include "segment.hh"
+#include "tcp-progress.hh"
+
+namespace jeebs {
+
+namespace {
+
+constexpr std::chrono::milliseconds period(20);
+
+std::vector<uint8_t>
+ack_of(const Flow &flow, const jeebs_tcp_state &s, uint64_t in_off, uint64_t sent)
+{
+	SegmentFields f;
+
+	f.source = flow.remote;
+	f.destination = flow.local;
+	f.source_port = flow.remote_port;
+	f.destination_port = flow.local_port;
+	f.seq = seq_of_offset(s.rcv_base, in_off);
+	f.ack = seq_of_offset(s.snd_base, sent);
+	f.window = static_cast<uint16_t>(std::min(s.snd_wnd >> s.snd_wscale,
+	    65535U));
+	return build_segment(f);
+}
+
+} // namespace
+
+LostAcks::LostAcks(boost::asio::io_context &io, std::function<void()> drain,
+    TapInput &tap, Injector &injector)
+    : drain_(std::move(drain)), tap_(tap), injector_(injector), timer_(io)
+{
+}
+
+void
+LostAcks::add(const jeebs_tcp_state &s, SharedFd tcp, const StreamEdges &start)
+{
+	all_.push_back({Flow::from_state(s), s, std::move(tcp), start});
+	if (!waiting_)
+		look_later();
+}
+
+void
+LostAcks::forget(const Flow &flow)
+{
+	std::erase_if(all_, [&flow](const Watch &w) { return w.flow == flow; });
+}
+
+void
+LostAcks::clear()
+{
+	all_.clear();
+	timer_.cancel();
+	waiting_ = false;
+}
+
+void
+LostAcks::look_later()
+{
+	waiting_ = !all_.empty();
+	if (!waiting_)
+		return;
+	timer_.expires_after(period);
+	timer_.async_wait([this](boost::system::error_code ec) {
+		if (ec)
+			return;
+		drain_();
+		std::erase_if(all_, [this](const Watch &w) { return over(w); });
+		look_later();
+	});
+}
+
+bool
+LostAcks::over(const Watch &w)
+{
+	const auto moved = tcp_progress(w.tcp.get());
+
+	if (!moved || !moved->open ||
+	    w.start.acked + moved->acked >= w.start.out_end)
+		return true;
+	const StreamEdges at = w.start.after(moved->received, moved->acked);
+	tap_.edges(w.flow, at);
+	const TapFacts *f = tap_.facts(w.flow);
+	const uint64_t sent = w.start.acked + moved->sent;
+	if (f == nullptr || !f->client_seen || f->client_ack <= sent ||
+	    sent <= at.acked)
+		return false;
+	if (auto ok = injector_.inject(ack_of(w.flow, w.state, at.in_off, sent),
+	    seq_of_offset(w.state.snd_base, sent),
+	    seq_of_offset(w.state.snd_base, sent)); !ok)
+		log::warning("session from {}: injecting: {}",
+		    w.flow.remote_name(), ok.error().what);
+	return false;
+}
+
+} // namespace jeebs
