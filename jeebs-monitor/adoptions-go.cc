@@ -7,8 +7,6 @@
 #include <cstring>
 #include <utility>
 
-#include <fcntl.h>
-
 #include "commit-log.hh"
 #include "log.hh"
 #include "tcp-progress.hh"
@@ -91,20 +89,13 @@ Adoptions::go(Run &r)
 		    ok.error().what);
 }
 
-// A copy only where it is needed: descriptors may be short.
 void
 Adoptions::give_acks(const Run &r)
 {
-	if (!r.silent)
+	if (r.plan.unacked <= exact_ack_bytes)
 		return;
-	SharedFd tcp(UniqueFd(fcntl(r.tcp.get(), F_DUPFD_CLOEXEC, 0)),
-	    r.s.user);
-	if (tcp)
-		lost_acks_.add(r.s.tcp, std::move(tcp), {r.plan.acked,
-		    r.s.out_end, r.plan.in_off});
-	else
-		log::warning("session from {}: its ACKs may be lost: {}",
-		    r.s.flow.remote_name(), strerror(errno));
+	lost_acks_.add(LostAcks::Peer::client, r.s.tcp, r.tcp.copy(),
+	    {r.plan.acked, r.s.out_end, r.plan.in_off});
 }
 
 void
@@ -123,9 +114,7 @@ Adoptions::feed(Run &r)
 	log::debug("session from {}: {} packets to inject, bytes {} to {}",
 	    r.s.flow.remote_name(), pieces.size(), r.s.in_off, plan.known_to);
 	// A copy only where it is watched as well: descriptors may be short.
-	SharedFd tcp = watched(r.s) ?
-	    SharedFd(UniqueFd(fcntl(r.tcp.get(), F_DUPFD_CLOEXEC, 0)),
-	    r.s.user) : std::move(r.tcp);
+	SharedFd tcp = watched(r.s) ? r.tcp.copy() : std::move(r.tcp);
 	if (!tcp) {
 		const std::string why = std::string("its input is lost: ") +
 		    strerror(errno);

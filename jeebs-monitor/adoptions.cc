@@ -18,8 +18,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-// Clients whose ACK matters have this long to say it: two answers of Linux. LostAcks
-// is for those that don't.
+// Clients whose ACK matters have this long to say it: two answers of Linux.
 constexpr milliseconds ack_wait(700);
 constexpr milliseconds ack_poll(5);
 // Sessions at sshd-adopt at one time: enough to keep every core busy.
@@ -31,15 +30,19 @@ constexpr milliseconds retry_pause(2);
 Adoptions::Adoptions(Parts parts, Hooks hooks)
     : p_(parts), hooks_(std::move(hooks)), ask_timer_(parts.io),
       far_timer_(parts.io), retry_timer_(parts.io),
-      feeder_(parts.io, parts.injector), far_({parts.net, parts.store,
-      parts.tap, parts.restorer, parts.ack_probe, feeder_}),
+      feeder_(parts.io, parts.injector),
+      lost_acks_(parts.io, parts.tap, parts.injector, {
+	  .drain = [net = &parts.net] { net->tap_drain(); },
+	  .idle = [net = &parts.net] { net->tap_targets(false); },
+      }),
+      far_({parts.net, parts.store, parts.tap, parts.restorer,
+      parts.ack_probe, feeder_, lost_acks_}),
       watcher_(parts.io, parts.net, parts.tap,
       parts.config.timing.gap_timeout, [this](const Flow &flow,
       const std::string &user, const char *reason) {
 		report_->failed.push_back({user, flow.remote_name(), reason});
 		report_->adopted--;
-      }), lost_acks_(parts.io,
-      [net = &parts.net] { net->tap_drain(); }, parts.tap, parts.injector)
+      })
 {
 }
 
@@ -172,7 +175,6 @@ Adoptions::collect_acks()
 		bool answered = f != nullptr && f->answer;
 		if (!answered && !late)
 			return false;
-		r->silent = !answered;
 		if (answered)
 			apply_ack(r->plan, r->s, *f->answer);
 		else if (f != nullptr && f->client_seen)

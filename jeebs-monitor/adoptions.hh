@@ -86,7 +86,6 @@ private:
 		Time adopt_start{};
 		bool over = false;
 		bool fed = true;	// what it is given reaches TCP
-		bool silent = false;	// its client didn't answer
 	};
 	using RunPtr = std::shared_ptr<Run>;
 
@@ -122,9 +121,9 @@ private:
 	Time asked_{}, ask_until_{};
 	boost::asio::steady_timer ask_timer_, far_timer_, retry_timer_;
 	InputFeeder feeder_;
+	LostAcks lost_acks_;
 	FarEnds far_;
 	GapWatcher watcher_;
-	LostAcks lost_acks_;
 	uint64_t next_job_ = 1;
 	std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -298,8 +298,7 @@ Daemon::tapped(std::span<const uint8_t> packet)
 	auto s = Segment::parse(packet);
 	if (!s)
 		return;
-	bool inward = s->destination_port() == config_.service_port &&
-	    net_.is_vip(s->destination());
+	bool inward = net_.is_vip(s->destination());
 	Flow flow = inward ? s->flow_to_local() : s->flow_from_local();
 	// Once we serve, the takeover watches what it adopted.
 	if (auto at = store_.edges(flow); at && !role_.serving())

@@ -19,14 +19,18 @@ using std::chrono::milliseconds;
 
 namespace {
 
-// Targets whose ACK matters have this long to say it; the session waits. Some
-// packets may be lost, also ARP's, which the kernel sends anew after a second.
-constexpr milliseconds answer_wait(3000);
-// So many full segments TCP sends before it hears anything (RFC 6928): an ACK of
-// more would be of bytes that the restored socket hasn't sent.
-constexpr uint32_t first_window = 10;
+// Targets whose ACK matters have this long to say it; the session waits.
+constexpr milliseconds answer_wait(700);
 // For all that an ended direction may hold, and FIN behind it.
 constexpr int ended_room = 8 << 20;
+
+// More than TCP sends before it hears anything (RFC 6928): an ACK of more would be
+// of bytes that the restored socket hasn't sent.
+bool
+exceeds_first_window(const FarEnd &e, uint64_t bytes)
+{
+	return bytes > std::min(exact_ack_bytes, uint64_t{10} * e.s.tcp.mss);
+}
 
 } // namespace
 
@@ -64,8 +68,7 @@ FarEnds::find(const StoredSession &session, const AdoptReady &answer, Time now)
 		e.at = at;
 		e.acked = at.data_off;
 		e.ts_val = ts_val(e.s);
-		e.ask = at.data_end - at.data_off > std::min(exact_ack_bytes,
-		    uint64_t{first_window} * e.s.tcp.mss);
+		e.ask = exceeds_first_window(e, at.data_end - at.data_off);
 		watch(e);
 		if (e.ask) {
 			p_.tap.ask(e.s.flow);
@@ -122,8 +125,6 @@ FarEnds::settled(Of &of, Time now)
 				ask(e, now);
 		} else if (f != nullptr && f->client_seen)
 			e.acked = f->client_ack;
-		else
-			e.silent = true;
 	}
 	return all;
 }
@@ -139,8 +140,6 @@ FarEnds::hand_over(Of &of, AdoptClient::Job &job)
 		// Beyond what the records have it can't have come, nor back.
 		if (e.acked < e.at.data_off || e.acked > e.at.data_end)
 			ok = fail("its target ACKs what was never sent");
-		else if (e.silent)
-			ok = fail("its target doesn't answer");
 		if (ok) {
 			auto fd = p_.restorer.restore({e.s.tcp, e.acked,
 			    e.at.taken, e.ts_val});
@@ -182,7 +181,14 @@ FarEnds::go(Of &of)
 {
 	for (FarEnd &e : of.all) {
 		take_held(e);
-		p_.tap.remove(e.s.flow);
+		if (exceeds_first_window(e, e.at.data_end - e.acked)) {
+			p_.net.tap_targets(true);
+			fed_[of.session].push_back(e.s.flow);
+			p_.lost_acks.add(LostAcks::Peer::target, e.s.tcp,
+			    e.tcp.copy(), {e.acked, e.at.data_end, e.at.taken});
+		} else {
+			p_.tap.remove(e.s.flow);
+		}
 		// It makes one that is silent say where it stands, and this
 		// host's connection tracking know the connection before what
 		// comes from its target.
@@ -242,8 +248,10 @@ void
 FarEnds::forget(const Flow &session)
 {
 	if (auto fed = fed_.extract(session))
-		for (const Flow &flow : fed.mapped())
+		for (const Flow &flow : fed.mapped()) {
 			p_.feeder.forget(flow);
+			p_.lost_acks.forget(flow);
+		}
 }
 
 } // namespace jeebs

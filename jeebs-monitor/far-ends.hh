@@ -17,6 +17,7 @@
 #include "adopt-client.hh"
 #include "clock.hh"
 #include "input-feeder.hh"
+#include "lost-acks.hh"
 #include "service-net.hh"
 #include "shared-fd.hh"
 #include "store.hh"
@@ -31,7 +32,6 @@ struct FarEnd {
 	uint64_t acked = 0;	// the socket's first byte to send
 	uint32_t ts_val = 0;	// TCP_TIMESTAMP, ms
 	bool ask = false;	// only the target can tell acked
-	bool silent = false;	// and it doesn't
 	Time asked{};		// when last
 	Hold::Packets held;	// taken from the queue, not injected yet
 	SharedFd tcp;		// once it is handed over
@@ -46,6 +46,7 @@ public:
 		TcpRestorer &restorer;
 		AckProbe &ack_probe;
 		InputFeeder &feeder;
+		LostAcks &lost_acks;
 	};
 	// Those of one session.
 	struct Of {

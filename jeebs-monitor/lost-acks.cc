@@ -2,6 +2,8 @@
 #include "lost-acks.hh"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "log.hh"
@@ -12,7 +14,7 @@ namespace jeebs {
 
 namespace {
 
-constexpr std::chrono::milliseconds period(20);
+constexpr std::chrono::milliseconds period(5);
 
 std::vector<uint8_t>
 ack_of(const Flow &flow, const jeebs_tcp_state &s, uint64_t in_off, uint64_t sent)
@@ -32,30 +34,56 @@ ack_of(const Flow &flow, const jeebs_tcp_state &s, uint64_t in_off, uint64_t sen
 
 } // namespace
 
-LostAcks::LostAcks(boost::asio::io_context &io, std::function<void()> drain,
-    TapInput &tap, Injector &injector)
-    : drain_(std::move(drain)), tap_(tap), injector_(injector), timer_(io)
+LostAcks::LostAcks(boost::asio::io_context &io, TapInput &tap, Injector &injector,
+    Hooks hooks)
+    : tap_(tap), injector_(injector), hooks_(std::move(hooks)), timer_(io)
 {
 }
 
 void
-LostAcks::add(const jeebs_tcp_state &s, SharedFd tcp, const StreamEdges &start)
+LostAcks::add(Peer peer, const jeebs_tcp_state &s, SharedFd tcp,
+    const StreamEdges &start)
 {
-	all_.push_back({Flow::from_state(s), s, std::move(tcp), start});
+	Flow flow = Flow::from_state(s);
+	if (!tcp) {
+		log::warning("{}: its ACKs may be lost: {}", flow.remote_name(),
+		    std::strerror(errno));
+		if (peer == Peer::target)
+			tap_.remove(flow);
+		return;
+	}
+	all_.push_back({peer, flow, s, std::move(tcp), start});
 	if (!waiting_)
 		look_later();
+}
+
+template <class Gone>
+void
+LostAcks::erase(Gone gone)
+{
+	const bool any = watching();
+
+	std::erase_if(all_, [&](const Watch &w) {
+		if (!gone(w))
+			return false;
+		if (w.peer == Peer::target)
+			tap_.remove(w.flow);
+		return true;
+	});
+	if (any && !watching())
+		hooks_.idle();
 }
 
 void
 LostAcks::forget(const Flow &flow)
 {
-	std::erase_if(all_, [&flow](const Watch &w) { return w.flow == flow; });
+	erase([&flow](const Watch &w) { return w.flow == flow; });
 }
 
 void
 LostAcks::clear()
 {
-	all_.clear();
+	erase([](const Watch &) { return true; });
 	timer_.cancel();
 	waiting_ = false;
 }
@@ -63,15 +91,15 @@ LostAcks::clear()
 void
 LostAcks::look_later()
 {
-	waiting_ = !all_.empty();
+	waiting_ = watching();
 	if (!waiting_)
 		return;
 	timer_.expires_after(period);
 	timer_.async_wait([this](boost::system::error_code ec) {
 		if (ec)
 			return;
-		drain_();
-		std::erase_if(all_, [this](const Watch &w) { return over(w); });
+		hooks_.drain();
+		erase([this](const Watch &w) { return over(w); });
 		look_later();
 	});
 }
@@ -94,7 +122,7 @@ LostAcks::over(const Watch &w)
 	if (auto ok = injector_.inject(ack_of(w.flow, w.state, at.in_off, sent),
 	    seq_of_offset(w.state.snd_base, sent),
 	    seq_of_offset(w.state.snd_base, sent)); !ok)
-		log::warning("session from {}: injecting: {}",
+		log::warning("{}: injecting an ACK: {}",
 		    w.flow.remote_name(), ok.error().what);
 	return false;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: ISC
-// A client that has more than its socket was restored with, and didn't answer when
-// it was asked: TCP takes none of its ACKs, since they are of what this socket
-// hasn't sent yet (RFC 9293 3.10.7.4), and sends no more without one. Until it has
-// caught up it is given ACKs of what it has sent, which are true.
+// A peer that has more than its socket was restored with: it didn't answer when it
+// was asked, or holds what came out of order, behind what the dead host had lost.
+// TCP takes none of its ACKs, since they are of what this socket hasn't sent yet
+// (RFC 9293 3.10.7.4), and sends no more without one. Until it has caught up it is
+// given ACKs of what it has sent, which are true.
 // Owner: Adoptions; event loop's thread only.
 #pragma once
 
@@ -21,21 +22,27 @@ namespace jeebs {
 
 class LostAcks {
 public:
-	// drain: the tap gets what has come by now.
-	LostAcks(boost::asio::io_context &, std::function<void()> drain,
-	    TapInput &, Injector &);
+	struct Hooks {
+		// The tap gets what has come by now.
+		std::function<void()> drain;
+		// Nothing is watched any more.
+		std::function<void()> idle;
+	};
+	LostAcks(boost::asio::io_context &, TapInput &, Injector &, Hooks);
 
-	// tcp: a copy of the session's descriptor, out of repair mode; start:
-	// where its socket was restored, and to where the client may be ahead.
-	void add(const jeebs_tcp_state &, SharedFd tcp,
+	enum class Peer { client, target };
+	// tcp: a copy of the descriptor, out of repair mode; start: where its
+	// socket was restored, and to where its peer may be ahead. The tap
+	// knows the flow, and is told to forget a target's in the end.
+	void add(Peer, const jeebs_tcp_state &, SharedFd tcp,
 	    const StreamEdges &start);
 	void forget(const Flow &);
 	void clear();
-	// The tap is still needed.
 	bool watching() const { return !all_.empty(); }
 
 private:
 	struct Watch {
+		Peer peer;
 		Flow flow;
 		jeebs_tcp_state state;
 		SharedFd tcp;
@@ -43,10 +50,11 @@ private:
 	};
 	void look_later();
 	bool over(const Watch &);
+	template <class Gone> void erase(Gone gone);
 
-	std::function<void()> drain_;
 	TapInput &tap_;
 	Injector &injector_;
+	Hooks hooks_;
 	boost::asio::steady_timer timer_;
 	std::vector<Watch> all_;
 	bool waiting_ = false;

@@ -2,6 +2,7 @@
 #include "service-net.hh"
 
 #include <algorithm>
+#include <utility>
 
 #include "commit-log.hh"
 #include "log.hh"
@@ -44,7 +45,7 @@ ServiceNet::ServiceNet(boost::asio::io_context &io, const Config &c,
 		auto it = std::find_if(ports_.begin(), ports_.end(),
 		    [&v](const Port &p) { return p.interface == v.interface; });
 		if (it == ports_.end()) {
-			ports_.push_back({v.interface, {}, {}, {}, {}, {}, {}});
+			ports_.push_back({v.interface, {}, {}, {}, {}, {}, {}, {}});
 			it = std::prev(ports_.end());
 		}
 		IpAddr addr = IpAddr::parse(v.address).value();
@@ -69,6 +70,8 @@ ServiceNet::ServiceNet(boost::asio::io_context &io, const Config &c,
 		t.port = c.service_port;
 		t.ring_bytes = tap_ring;
 		p.tap = std::make_unique<Tap>(io, t, tapped);
+		t.others = true;
+		p.tap_targets = std::make_unique<Tap>(io, t, tapped);
 		p.traffic = std::make_unique<VipTraffic>(io, p.interface,
 		    addrs, clients);
 	}
@@ -119,6 +122,7 @@ ServiceNet::close(bool serve)
 	announce_timer_.cancel();
 	earlier_timer_.cancel();
 	tap_stop();
+	tap_targets(false);
 	if (serve)
 		commit_log::line("gate open");
 	for (Port &p : ports_) {
@@ -347,9 +351,25 @@ ServiceNet::tap_stop()
 void
 ServiceNet::tap_drain()
 {
-	if (tapping_)
-		for (Port &p : ports_)
+	for (Port &p : ports_) {
+		if (tapping_)
 			p.tap->drain();
+		if (tapping_targets_)
+			p.tap_targets->drain();
+	}
+}
+
+void
+ServiceNet::tap_targets(bool on)
+{
+	if (on == std::exchange(tapping_targets_, on))
+		return;
+	for (Port &p : ports_) {
+		if (!on)
+			p.tap_targets->stop();
+		else if (auto ok = p.tap_targets->start(); !ok)
+			log::warning("{}", ok.error().what);
+	}
 }
 
 uint64_t

@@ -84,6 +84,8 @@ public:
 	[[nodiscard]] Result<void> tap_start();
 	void tap_stop();
 	void tap_drain();
+	// The tap sees the targets of forwards, too.
+	void tap_targets(bool on);
 	uint64_t tap_dropped() const;
 
 private:
@@ -93,7 +95,7 @@ private:
 		std::unique_ptr<Firewall> firewall;
 		std::unique_ptr<Announcer> announcer;
 		std::unique_ptr<Hold> hold;
-		std::unique_ptr<Tap> tap;
+		std::unique_ptr<Tap> tap, tap_targets;
 		std::unique_ptr<VipTraffic> traffic;
 	};
 	Port *port_of(const IpAddr &vip);
@@ -105,7 +107,7 @@ private:
 	std::vector<Port> ports_;
 	boost::asio::steady_timer announce_timer_, earlier_timer_;
 	bool announcing_ = false;	// the VIPs are ours to announce
-	bool tapping_ = false, watching_ = false;
+	bool tapping_ = false, tapping_targets_ = false, watching_ = false;
 	Time last_claim_log_{};
 	std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include <fcntl.h>
 #include <pthread.h>
 
 namespace jeebs {
@@ -78,6 +79,12 @@ start(const std::string &user)
 }
 
 } // namespace
+
+SharedFd
+SharedFd::copy() const
+{
+	return {UniqueFd(fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0)), user_};
+}
 
 void
 SharedFd::reset() noexcept

@@ -37,6 +37,8 @@ public:
 	[[nodiscard]] int get() const noexcept { return fd_.get(); }
 	explicit operator bool() const noexcept { return bool{fd_}; }
 	void reset() noexcept;
+	/** Empty, and errno says why, where descriptors are short. */
+	[[nodiscard]] SharedFd copy() const;
 	/** At once: no user's process has got it yet. */
 	void close_unshared() noexcept { fd_.reset(); }
 

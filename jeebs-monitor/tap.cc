@@ -27,13 +27,15 @@ struct PcapCloser {
 std::string
 filter_text(const TapConfig &config)
 {
+	const std::string host = config.others ? "dst host " : "host ";
 	std::string hosts;
 	for (const IpAddr &vip : config.vips)
-		hosts += (hosts.empty() ? "host " : " or host ") +
+		hosts += (hosts.empty() ? host : " or " + host) +
 		    vip.to_string();
-	const std::string service = "(tcp port " +
+	const std::string some = std::string("(tcp and ") +
+	    (config.others ? "not dst port " : "port ") +
 	    std::to_string(config.port) + " and (" + hosts + "))";
-	return service + " or (vlan and " + service + ")";
+	return some + " or (vlan and " + some + ")";
 }
 
 } // namespace

@@ -24,6 +24,8 @@ struct TapConfig {
 	std::string interface;
 	std::vector<IpAddr> vips;
 	uint16_t port = 22;
+	/** Instead: what comes to the addresses at other ports. */
+	bool others = false;
 	/** Kernel ring, bytes; each packet takes 128 KiB of it. */
 	uint32_t ring_bytes = 64U << 20;
 };

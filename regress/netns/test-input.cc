@@ -297,9 +297,14 @@ BOOST_DATA_TEST_CASE(a_client_ahead_of_its_socket, data::make({false, true}), v6
 	BOOST_TEST(tcp_progress(fd.get())->acked == 0U);
 	BOOST_TEST(tcp_progress(fd.get())->sent < ahead);
 
-	LostAcks acks(world.io, [&] { tap->drain(); }, facts, *injector);
-	acks.add(state, SharedFd(UniqueFd(dup(fd.get())), "user"), start);
-	BOOST_TEST(run_until(world.io, [&] { return !acks.watching(); }));
+	bool idle = false;
+	LostAcks acks(world.io, facts, *injector, {
+	    .drain = [&] { tap->drain(); }, .idle = [&] { idle = true; }});
+	acks.add(LostAcks::Peer::target, state,
+	    SharedFd(UniqueFd(dup(fd.get())), "user"), start);
+	BOOST_TEST(run_until(world.io, [&] { return idle; }));
+	BOOST_TEST(!acks.watching());
+	BOOST_TEST(facts.size() == 0U);
 	BOOST_TEST((get(c.client.get(), 3000) ==
 	    pattern(4000 + ahead, 3000)));
 	BOOST_TEST(get(c.client.get(), 1, 10ms).empty());
