@@ -16,9 +16,14 @@ namespace {
 
 constexpr std::chrono::milliseconds period(5);
 
+} // namespace
+
 std::vector<uint8_t>
-ack_of(const Flow &flow, const jeebs_tcp_state &s, uint64_t in_off, uint64_t sent)
+ack_of(const jeebs_tcp_state &s, const TapFacts &facts, uint64_t in_off,
+    uint64_t sent)
 {
+	const Flow flow = Flow::from_state(s);
+	const uint64_t unit = uint64_t{1} << s.snd_wscale;
 	SegmentFields f;
 
 	f.source = flow.remote;
@@ -27,12 +32,12 @@ ack_of(const Flow &flow, const jeebs_tcp_state &s, uint64_t in_off, uint64_t sen
 	f.destination_port = flow.local_port;
 	f.seq = seq_of_offset(s.rcv_base, in_off);
 	f.ack = seq_of_offset(s.snd_base, sent);
-	f.window = static_cast<uint16_t>(std::min(s.snd_wnd >> s.snd_wscale,
-	    65535U));
+	// Else it would take nothing while a peer that doesn't read has none.
+	const uint64_t window = facts.client_window +
+	    (facts.client_ack - sent + unit - 1) / unit;
+	f.window = static_cast<uint16_t>(std::min<uint64_t>(window, 65535));
 	return build_segment(f);
 }
-
-} // namespace
 
 LostAcks::LostAcks(boost::asio::io_context &io, TapInput &tap, Injector &injector,
     Hooks hooks)
@@ -119,7 +124,7 @@ LostAcks::over(const Watch &w)
 	if (f == nullptr || !f->client_seen || f->client_ack <= sent ||
 	    sent <= at.acked)
 		return false;
-	if (auto ok = injector_.inject(ack_of(w.flow, w.state, at.in_off, sent),
+	if (auto ok = injector_.inject(ack_of(w.state, *f, at.in_off, sent),
 	    seq_of_offset(w.state.snd_base, sent),
 	    seq_of_offset(w.state.snd_base, sent)); !ok)
 		log::warning("{}: injecting an ACK: {}",

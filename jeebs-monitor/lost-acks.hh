@@ -20,6 +20,11 @@
 
 namespace jeebs {
 
+// A packet of the peer that ACKs what the socket has sent, less than facts say it
+// has, with the same right edge of its window. in_off: the next byte from it.
+[[nodiscard]] std::vector<uint8_t> ack_of(const jeebs_tcp_state &,
+    const TapFacts &, uint64_t in_off, uint64_t sent);
+
 class LostAcks {
 public:
 	struct Hooks {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 #include "takeover.hh"
 
+#include <utility>
 #include <vector>
 
 #include <boost/asio/post.hpp>
@@ -168,12 +169,13 @@ Takeover::steps_over(Result<void> r)
 void
 Takeover::cancel()
 {
-	if (!running_)
-		return;
-	running_ = false;
-	if (runner_ && !taken_)
+	if (running_ && runner_ && !taken_)
 		runner_->cancel();
+	// Also when all are adopted: who retires lets go of their sockets, which
+	// it may have to restore again.
 	adoptions_.cancel();
+	if (!std::exchange(running_, false))
+		return;
 	release_held();
 	report_->finished = true;
 }

@@ -79,6 +79,7 @@ TapInput::client(const Segment &s)
 	if (!s.payload().empty())
 		e.lowest = std::min(e.lowest.value_or(begin), begin);
 	e.facts.client_ack = ack;
+	e.facts.client_window = s.window();
 	e.facts.answer = std::min(e.facts.answer.value_or(ack), ack);
 	return true;
 }

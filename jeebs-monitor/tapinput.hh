@@ -41,6 +41,7 @@ inline constexpr uint64_t tap_sends = 64U << 20;
 struct TapFacts {
 	bool client_seen = false;	// a packet of the client, ever
 	uint64_t client_ack = 0;	// of its newest packet
+	uint16_t client_window = 0;	// beside it, not scaled
 	std::optional<uint64_t> answer;	// its lowest ACK since ask()
 	uint64_t client_next = 0;	// where that ended
 	bool server_seen = false;
