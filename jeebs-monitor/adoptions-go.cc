@@ -44,14 +44,10 @@ Adoptions::go_all()
 	p_.net.tap_drain();
 	p_.net.drain_hold();
 	for (const RunPtr &r : batch) {
-		take_held(*r);
-		// It makes a client that is silent say where it stands, and
-		// this host's connection tracking know the connection before
-		// what it is fed.
-		ask(*r);
-		give_acks(*r);
-		feed(*r);
-		far_.go(r->far);
+		if (r->lives)
+			give(*r);
+		else
+			far_.drop(r->far);
 		flows.push_back(r->s.flow);
 		for (const Flow &f : far_.flows(r->s.flow))
 			flows.push_back(f);
@@ -59,7 +55,7 @@ Adoptions::go_all()
 	p_.net.release(flows);
 	report_->span("go", start, BootClock::now());
 	for (const RunPtr &r : batch) {
-		if (!r->fed) {
+		if (!r->lives) {
 			done_with(r);
 			continue;
 		}
@@ -85,17 +81,35 @@ Adoptions::go(Run &r)
 		log::error("session from {}: {}", r.s.flow.remote_name(),
 		    ok.error().what);
 	if (auto ok = r.job->go(); !ok)
-		log::error("session from {}: GO: {}", r.s.flow.remote_name(),
-		    ok.error().what);
+		lose(r, "GO: " + ok.error().what);
+}
+
+// Its sshd is gone, or can't be given what it needs: nobody else would end it.
+void
+Adoptions::lose(Run &r, const std::string &why)
+{
+	log::error("session from {} reset: {}", r.s.flow.remote_name(), why);
+	report_->failed.push_back({r.s.user, r.s.flow.remote_name(), why});
+	r.lives = false;
+	p_.net.unprotect(r.s.flow);
+	if (auto ok = abort_connection(r.tcp.get()); !ok)
+		log::warning("session from {}: reset: {}",
+		    r.s.flow.remote_name(), ok.error().what);
 }
 
 void
-Adoptions::give_acks(const Run &r)
+Adoptions::give(Run &r)
 {
-	if (r.plan.unacked <= exact_ack_bytes)
-		return;
-	lost_acks_.add(LostAcks::Peer::client, r.s.tcp, r.tcp.copy(),
-	    {r.plan.acked, r.s.out_end, r.plan.in_off});
+	take_held(r);
+	// It makes a client that is silent say where it stands, and this host's
+	// connection tracking know the connection before what it is fed.
+	ask(r);
+	feed(r);
+	if (r.lives && behind(r))
+		lost_acks_.add(LostAcks::Peer::client, r.s.tcp,
+		    watched(r.s) ? r.tcp.copy() : std::move(r.tcp),
+		    {r.plan.acked, r.s.out_end, r.plan.in_off});
+	far_.go(r.far);
 }
 
 void
@@ -113,20 +127,12 @@ Adoptions::feed(Run &r)
 		return;
 	log::debug("session from {}: {} packets to inject, bytes {} to {}",
 	    r.s.flow.remote_name(), pieces.size(), r.s.in_off, plan.known_to);
-	// A copy only where it is watched as well: descriptors may be short.
-	SharedFd tcp = watched(r.s) ? r.tcp.copy() : std::move(r.tcp);
-	if (!tcp) {
-		const std::string why = std::string("its input is lost: ") +
-		    strerror(errno);
-		log::error("session from {} reset: {}",
-		    r.s.flow.remote_name(), why);
-		report_->failed.push_back({r.s.user, r.s.flow.remote_name(),
-		    why});
-		r.fed = false;
-		p_.net.unprotect(r.s.flow);
-		(void)abort_connection(r.tcp.get());
-		return;
-	}
+	// A copy only where it is needed: descriptors may be short.
+	SharedFd tcp = watched(r.s) || behind(r) ? r.tcp.copy() :
+	    std::move(r.tcp);
+	if (!tcp)
+		return lose(r, std::string("its input is lost: ") +
+		    strerror(errno));
 	feeder_.add(r.s.flow, std::move(tcp), r.s.in_off,
 	    seq_of_offset(r.s.tcp.snd_base, r.plan.acked),
 	    InputFeed(std::move(pieces)));

@@ -85,7 +85,7 @@ private:
 		FarEnds::Of far;
 		Time adopt_start{};
 		bool over = false;
-		bool fed = true;	// what it is given reaches TCP
+		bool lives = true;	// else it was reset after READY
 	};
 	using RunPtr = std::shared_ptr<Run>;
 
@@ -106,8 +106,14 @@ private:
 	// The end: adoptions-go.cc.
 	void go_all();
 	void go(Run &);
+	void lose(Run &, const std::string &why);
+	void give(Run &);
 	void feed(Run &);
-	void give_acks(const Run &);
+	// Its client may be ahead of what TCP sends before it hears anything.
+	static bool behind(const Run &r)
+	{
+		return r.plan.unacked > exact_ack_bytes;
+	}
 	void reset(const RunPtr &, const std::string &reason);
 	void done_with(const RunPtr &);
 	void maybe_finish();

@@ -103,7 +103,7 @@ Daemon::act(const Action &a)
 		break;
 	case ActionKind::retire:
 		offering_ = false;
-		takeover_.cancel();
+		takeover_.retire();
 		export_.retire();
 		net_.vips_down();
 		break;

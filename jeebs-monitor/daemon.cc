@@ -254,7 +254,7 @@ Daemon::stop_tap_later()
 	tap_timer_.async_wait([this](error_code ec) {
 		if (ec || !role_.serving())
 			return;
-		if (takeover_.need_tap())
+		if (takeover_.running() || takeover_.need_tap())
 			return stop_tap_later();
 		net_.tap_stop();
 		tap_.clear();

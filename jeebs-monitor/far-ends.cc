@@ -182,10 +182,10 @@ FarEnds::go(Of &of)
 	for (FarEnd &e : of.all) {
 		take_held(e);
 		if (exceeds_first_window(e, e.at.data_end - e.acked)) {
-			p_.net.tap_targets(true);
 			fed_[of.session].push_back(e.s.flow);
-			p_.lost_acks.add(LostAcks::Peer::target, e.s.tcp,
-			    e.tcp.copy(), {e.acked, e.at.data_end, e.at.taken});
+			if (p_.lost_acks.add(LostAcks::Peer::target, e.s.tcp,
+			    e.tcp.copy(), {e.acked, e.at.data_end, e.at.taken}))
+				p_.net.tap_targets(true);
 		} else {
 			p_.tap.remove(e.s.flow);
 		}

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <vector>
 
 #include "buffer.hh"
@@ -34,20 +35,25 @@ public:
 	static constexpr std::chrono::milliseconds again_after{20};
 	static constexpr std::chrono::milliseconds again_at_most{1280};
 
-	// pieces: by their begin; what is missing between them is for the
-	// client to send.
+	// pieces: in any order, of two that have a byte the first one gives it;
+	// what none has is for the client to send.
 	explicit InputFeed(std::deque<InputPiece> pieces);
 
 	// The socket has all before `has` and room for `window` bytes more: what
 	// to give it now, valid until the next call.
 	std::vector<InputPart> due(uint64_t has, uint64_t window, Time now);
 	// Nothing is left to give.
-	bool done() const { return pieces_.empty(); }
+	bool done() const { return parts_.empty(); }
 	// The stream's offset behind the last byte that is here.
 	uint64_t end() const { return end_; }
 
 private:
-	std::deque<InputPiece> pieces_;
+	struct Part {
+		uint64_t begin, end;
+		uint64_t offset;	// of its packet
+		std::shared_ptr<const Buffer> packet;
+	};
+	std::deque<Part> parts_;	// ascending, none overlaps
 	uint64_t end_ = 0;
 	uint64_t has_ = 0, given_ = 0, ever_ = 0, window_ = 0;
 	Time moved_{};

@@ -15,6 +15,8 @@ namespace jeebs {
 namespace {
 
 constexpr std::chrono::milliseconds period(5);
+// Longer than TCP itself waits for a peer that is silent (tcp_retries2).
+constexpr std::chrono::minutes at_most(20);
 
 } // namespace
 
@@ -45,7 +47,7 @@ LostAcks::LostAcks(boost::asio::io_context &io, TapInput &tap, Injector &injecto
 {
 }
 
-void
+bool
 LostAcks::add(Peer peer, const jeebs_tcp_state &s, SharedFd tcp,
     const StreamEdges &start)
 {
@@ -55,11 +57,13 @@ LostAcks::add(Peer peer, const jeebs_tcp_state &s, SharedFd tcp,
 		    std::strerror(errno));
 		if (peer == Peer::target)
 			tap_.remove(flow);
-		return;
+		return false;
 	}
-	all_.push_back({peer, flow, s, std::move(tcp), start});
+	all_.push_back({peer, flow, s, std::move(tcp), start,
+	    BootClock::now() + at_most});
 	if (!waiting_)
 		look_later();
+	return true;
 }
 
 template <class Gone>
@@ -104,31 +108,34 @@ LostAcks::look_later()
 		if (ec)
 			return;
 		hooks_.drain();
-		erase([this](const Watch &w) { return over(w); });
+		const Time now = BootClock::now();
+		erase([this, now](const Watch &w) { return over(w, now); });
 		look_later();
 	});
 }
 
 bool
-LostAcks::over(const Watch &w)
+LostAcks::over(const Watch &w, Time now)
 {
 	const auto moved = tcp_progress(w.tcp.get());
 
-	if (!moved || !moved->open ||
-	    w.start.acked + moved->acked >= w.start.out_end)
+	// From there on TCP takes each ACK that is true.
+	if (!moved || !moved->open || now >= w.until ||
+	    w.start.acked + moved->sent >= w.start.out_end)
 		return true;
 	const StreamEdges at = w.start.after(moved->received, moved->acked);
 	tap_.edges(w.flow, at);
 	const TapFacts *f = tap_.facts(w.flow);
 	const uint64_t sent = w.start.acked + moved->sent;
+	// Of more than the dead host can have sent (its FIN counts) it is forged.
 	if (f == nullptr || !f->client_seen || f->client_ack <= sent ||
-	    sent <= at.acked)
+	    f->client_ack > w.start.out_end + 1 || sent <= at.acked)
 		return false;
+	const Seq32 ack = seq_of_offset(w.state.snd_base, sent);
 	if (auto ok = injector_.inject(ack_of(w.state, *f, at.in_off, sent),
-	    seq_of_offset(w.state.snd_base, sent),
-	    seq_of_offset(w.state.snd_base, sent)); !ok)
-		log::warning("{}: injecting an ACK: {}",
-		    w.flow.remote_name(), ok.error().what);
+	    ack, ack); !ok)
+		log::warning("{}: injecting an ACK: {}", w.flow.remote_name(),
+		    ok.error().what);
 	return false;
 }
 

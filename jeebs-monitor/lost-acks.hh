@@ -13,6 +13,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "clock.hh"
 #include "flow.hh"
 #include "inject.hh"
 #include "shared-fd.hh"
@@ -38,8 +39,9 @@ public:
 	enum class Peer { client, target };
 	// tcp: a copy of the descriptor, out of repair mode; start: where its
 	// socket was restored, and to where its peer may be ahead. The tap
-	// knows the flow, and is told to forget a target's in the end.
-	void add(Peer, const jeebs_tcp_state &, SharedFd tcp,
+	// knows the flow, and is told to forget a target's in the end. False,
+	// and that is logged, if there is no copy.
+	bool add(Peer, const jeebs_tcp_state &, SharedFd tcp,
 	    const StreamEdges &start);
 	void forget(const Flow &);
 	void clear();
@@ -52,9 +54,10 @@ private:
 		jeebs_tcp_state state;
 		SharedFd tcp;
 		StreamEdges start;
+		Time until;
 	};
 	void look_later();
-	bool over(const Watch &);
+	bool over(const Watch &, Time now);
 	template <class Gone> void erase(Gone gone);
 
 	TapInput &tap_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 #include "takeover.hh"
 
-#include <utility>
 #include <vector>
 
 #include <boost/asio/post.hpp>
@@ -169,15 +168,21 @@ Takeover::steps_over(Result<void> r)
 void
 Takeover::cancel()
 {
-	if (running_ && runner_ && !taken_)
-		runner_->cancel();
-	// Also when all are adopted: who retires lets go of their sockets, which
-	// it may have to restore again.
-	adoptions_.cancel();
-	if (!std::exchange(running_, false))
+	if (!running_)
 		return;
+	running_ = false;
+	if (runner_ && !taken_)
+		runner_->cancel();
+	adoptions_.cancel();
 	release_held();
 	report_->finished = true;
+}
+
+void
+Takeover::retire()
+{
+	cancel();
+	adoptions_.cancel();
 }
 
 void

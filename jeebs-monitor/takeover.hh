@@ -48,6 +48,9 @@ public:
 	// The primary lives, or somebody else took over: whatever isn't done
 	// is undone, in silence.
 	void cancel();
+	// And of those that are adopted this host lets go, since it may have to
+	// restore them again.
+	void retire();
 	bool running() const { return running_; }
 	// The last takeover's, also while it runs; null if there was none.
 	const TakeoverReport *report() const;

@@ -16,6 +16,7 @@ namespace {
 /** A GRO packet of IPv6 with its link header. */
 constexpr int snapshot_length = 65535 + 40 + 14 + 8;
 constexpr int packets_per_turn = 512;
+constexpr uint32_t ring_bytes_of_packet = 128U << 10;
 // To wake up for each packet costs more than to look at it. Who can't wait
 // drains. The ring has room for 512 packets.
 constexpr std::chrono::milliseconds between_turns(1);
@@ -225,7 +226,9 @@ Tap::stop()
 void
 Tap::drain()
 {
-	impl_->read_packets(INT32_MAX);
+	// What comes meanwhile isn't waited for.
+	impl_->read_packets(static_cast<int>(std::max(1U,
+	    impl_->config.ring_bytes / ring_bytes_of_packet)));
 }
 
 TapStats

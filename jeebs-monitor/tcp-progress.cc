@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: ISC
 #include "tcp-progress.hh"
 
+#include <algorithm>
+
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 
@@ -22,9 +26,16 @@ tcp_progress(int fd)
 
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1)
 		return fail_errno("TCP_INFO");
-	return TcpProgress{info.tcpi_bytes_received, info.tcpi_bytes_acked,
-	    info.tcpi_bytes_sent - info.tcpi_bytes_retrans,
-	    info.tcpi_state != state_close};
+	TcpProgress p{info.tcpi_bytes_received, info.tcpi_bytes_acked,
+	    info.tcpi_bytes_acked, info.tcpi_state != state_close};
+	// In this order sent isn't too large, whatever happens in between.
+	// (tcpi_bytes_sent counts again what the device had no place for.)
+	int unacked = 0, unsent = 0;
+	if (!p.open || ioctl(fd, SIOCOUTQ, &unacked) == -1 ||
+	    ioctl(fd, SIOCOUTQNSD, &unsent) == -1)
+		return p;
+	p.sent += static_cast<uint64_t>(std::max(unacked - unsent, 0));
+	return p;
 }
 
 Result<void>

@@ -13,7 +13,7 @@ namespace jeebs {
 struct TcpProgress {
 	uint64_t received = 0;	// in order
 	uint64_t acked = 0;	// of those that were sent
-	uint64_t sent = 0;	// once each; or a little less
+	uint64_t sent = 0;	// at least: snd_nxt, a FIN counts as one
 	bool open = false;	// not reset, timed out or closed by both
 };
 [[nodiscard]] Result<TcpProgress> tcp_progress(int fd);

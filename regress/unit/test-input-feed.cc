@@ -151,6 +151,52 @@ BOOST_AUTO_TEST_CASE(behind_a_gap_once)
 	BOOST_TEST(f.feed.done());
 }
 
+// As plan_input gives them: what came to the dead host's TCP goes before what was
+// overheard, and that before nothing.
+BOOST_AUTO_TEST_CASE(who_comes_first_gives_what_others_have_too)
+{
+	std::deque<InputPiece> p;
+	p.push_back(piece(100, 110, 'a'));
+	p.push_back(piece(120, 130, 'b'));
+	p.push_back(piece(90, 135, 'c'));
+	p.push_back(piece(130, 140, 'd'));
+	p.push_back(piece(100, 140, 'e'));
+	p.push_back(piece(85, 95, 'f'));
+	Feed f(std::move(p));
+	BOOST_TEST(f.due(90, 1000) == "cac(20-30)bc(40-45)d(5-10)");
+	f.now += InputFeed::again_after;
+	BOOST_TEST(f.due(105, 1000) == "");
+	f.now += InputFeed::again_after;
+	BOOST_TEST(f.due(105, 20) == "a(5-10)c(20-30)");
+	BOOST_TEST(f.due(140, 20) == "");
+	BOOST_TEST(f.feed.done());
+}
+
+// [100,110) [120,130): the rest comes behind, and everything reaches TCP.
+BOOST_AUTO_TEST_CASE(a_gap_that_a_later_piece_fills)
+{
+	for (const uint64_t window : {7U, 10U, 15U, 1000U}) {
+		std::deque<InputPiece> p;
+		p.push_back(piece(100, 110, 'a'));
+		p.push_back(piece(120, 130, 'b'));
+		p.push_back(piece(100, 125, 'c'));
+		InputFeed feed(std::move(p));
+		Time now{milliseconds(1000)};
+		uint64_t has = 100;
+		for (int i = 0; i < 50 && !feed.done(); i++) {
+			for (const InputPart &part : feed.due(has, window,
+			    now)) {
+				const uint64_t begin =
+				    part.packet[0] == 'b' ? 120 : 100;
+				if (begin + part.from <= has)
+					has = std::max(has, begin + part.to);
+			}
+			now += InputFeed::again_at_most;
+		}
+		BOOST_TEST(has == 130U);
+	}
+}
+
 BOOST_AUTO_TEST_CASE(nothing_to_give)
 {
 	Feed f({});
