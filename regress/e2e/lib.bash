@@ -212,12 +212,14 @@ no_login_on_survivor() {
 	fi
 }
 
-# capture HOST NAME FILTER...: tcpdump on HOST's LAN card, ready when it returns.
+# capture HOST NAME FILTER...: tcpdump on HOST's LAN card, ready when it returns; the
+# heads of packets: each takes a place of a whole one in the kernel's ring else.
+declare -A capture_said
 capture() {
 	local host=$1 name=$2
 	shift 2
 	rm -f "$scratch/$name.err"
-	lab exec "$host" -- tcpdump -Unl --immediate-mode -i svc0 \
+	lab exec "$host" -- tcpdump -Unl --immediate-mode -s 192 -B 4096 -i svc0 \
 		-w "$scratch/$name.pcap" "$@" 2>"$scratch/$name.err" &
 	capture_job=$!
 	until grep -q listening "$scratch/$name.err" 2>/dev/null; do
@@ -225,6 +227,7 @@ capture() {
 		sleep 0.01
 	done
 	capture_pid=$(last_descendant "$capture_job")
+	capture_said[$capture_pid]=$scratch/$name.err
 }
 
 # tcpdump itself: a signal to what waits for it would leave it running. A host
@@ -233,6 +236,8 @@ stop_capture() {
 	kill "$capture_pid" 2>/dev/null || :
 	wait "$capture_job" || :
 	[[ ! -e /proc/$capture_pid ]] || fail "tcpdump $capture_pid lives on"
+	! grep "[1-9][0-9]* packets* dropped" "${capture_said[$capture_pid]}" ||
+		fail "the capture is not whole"
 }
 
 # Child of child of ... PID, each the only one.
