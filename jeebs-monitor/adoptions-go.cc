@@ -46,8 +46,6 @@ Adoptions::go_all()
 	for (const RunPtr &r : batch) {
 		if (r->lives)
 			give(*r);
-		else
-			far_.drop(r->far);
 		flows.push_back(r->s.flow);
 		for (const Flow &f : far_.flows(r->s.flow))
 			flows.push_back(f);
@@ -56,6 +54,7 @@ Adoptions::go_all()
 	report_->span("go", start, BootClock::now());
 	for (const RunPtr &r : batch) {
 		if (!r->lives) {
+			end_asking(*r);
 			done_with(r);
 			continue;
 		}
@@ -90,11 +89,23 @@ Adoptions::lose(Run &r, const std::string &why)
 {
 	log::error("session from {} reset: {}", r.s.flow.remote_name(), why);
 	report_->failed.push_back({r.s.user, r.s.flow.remote_name(), why});
+	commit_log::line("reset {} why={}", name_of(r.s), log::printable(why));
 	r.lives = false;
 	p_.net.unprotect(r.s.flow);
 	if (auto ok = abort_connection(r.tcp.get()); !ok)
 		log::warning("session from {}: reset: {}",
 		    r.s.flow.remote_name(), ok.error().what);
+	far_.abort(r.far);
+}
+
+// A peer that is past a reset's number takes no notice of it, nor of none at all
+// (RFC 5961 section 3.2). It answers a question, and the kernel, which knows no such
+// connection, answers that with a reset. Once its flow is released.
+void
+Adoptions::end_asking(const Run &r)
+{
+	far_.end_others(r.s.flow, {});
+	ask(r);
 }
 
 void
@@ -105,7 +116,9 @@ Adoptions::give(Run &r)
 	// connection tracking know the connection before what it is fed.
 	ask(r);
 	feed(r);
-	if (r.lives && behind(r))
+	if (!r.lives)
+		return;
+	if (behind(r))
 		lost_acks_.add(LostAcks::Peer::client, r.s.tcp,
 		    watched(r.s) ? r.tcp.copy() : std::move(r.tcp),
 		    {r.plan.acked, r.s.out_end, r.plan.in_off});
@@ -128,8 +141,11 @@ Adoptions::feed(Run &r)
 	log::debug("session from {}: {} packets to inject, bytes {} to {}",
 	    r.s.flow.remote_name(), pieces.size(), r.s.in_off, plan.known_to);
 	// A copy only where it is needed: descriptors may be short.
-	SharedFd tcp = watched(r.s) || behind(r) ? r.tcp.copy() :
-	    std::move(r.tcp);
+	SharedFd tcp;
+	if (watched(r.s) || behind(r))
+		tcp = r.tcp.copy();
+	if (!tcp && !watched(r.s))
+		tcp = std::move(r.tcp);
 	if (!tcp)
 		return lose(r, std::string("its input is lost: ") +
 		    strerror(errno));
@@ -167,14 +183,7 @@ Adoptions::reset(const RunPtr &r, const std::string &reason)
 		    r->s.flow.remote_name(), ok.error().what);
 	p_.net.release({&r->s.flow, 1});
 	p_.net.release(far_.flows(r->s.flow));
-	far_.end_others(r->s.flow, {});
-	// A client that is past this reset's number takes no notice of it, nor
-	// of none at all (RFC 5961 section 3.2). It answers a question, and the
-	// kernel, which knows no such connection, answers that with a reset.
-	if (auto asked = p_.ack_probe.send(r->s.tcp, r->plan.acked,
-	    r->plan.in_off, r->plan.ts_val); !asked)
-		log::warning("session from {}: reset: {}",
-		    r->s.flow.remote_name(), asked.error().what);
+	end_asking(*r);
 	done_with(r);
 	maybe_finish();
 }

@@ -107,6 +107,7 @@ private:
 	void go_all();
 	void go(Run &);
 	void lose(Run &, const std::string &why);
+	void end_asking(const Run &);
 	void give(Run &);
 	void feed(Run &);
 	// Its client may be ahead of what TCP sends before it hears anything.

@@ -12,6 +12,7 @@
 #include "log.hh"
 #include "recovery.hh"
 #include "segment.hh"
+#include "tcp-progress.hh"
 
 namespace jeebs {
 
@@ -242,6 +243,17 @@ FarEnds::drop(const Of &of)
 {
 	for (const FarEnd &e : of.all)
 		p_.tap.remove(e.s.flow);
+}
+
+void
+FarEnds::abort(Of &of)
+{
+	drop(of);
+	for (const FarEnd &e : of.all)
+		if (auto ok = abort_connection(e.tcp.get()); !ok)
+			log::warning("forward to {}: reset: {}",
+			    e.s.flow.remote_name(), ok.error().what);
+	of.all.clear();
 }
 
 void

@@ -75,6 +75,9 @@ public:
 
 	// The session isn't adopted.
 	void drop(const Of &);
+	// Nor does it go on: not FIN, a target would take that for the end of what
+	// it was to get.
+	void abort(Of &);
 	// The session has ended.
 	void forget(const Flow &session);
 	void clear() { fed_.clear(); }

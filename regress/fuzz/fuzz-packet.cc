@@ -22,22 +22,27 @@ is_complete(const std::vector<uint8_t> &packet)
 }
 
 void
-check_split(const Segment &s)
+check_split(const Segment &s, size_t from, size_t to)
 {
-	Seq32 next = s.seq();
-	const auto parts = split_segment(s, 536);
+	const auto whole = s.payload();
+	const size_t end = std::min(to, whole.size());
+	const size_t begin = std::min(from, end);
+	Seq32 next = s.seq() + static_cast<uint32_t>(begin);
+	const auto parts = split_segment(s, 536, from, to);
 	std::vector<uint8_t> joined;
 	for (const auto &part : parts) {
 		const auto p = Segment::parse(part);
 		must(p && p->seq() == next && p->payload().size() <= 536 &&
 		    p->checksum_state() != ChecksumState::wrong &&
 		    is_complete(part) && p->flow_to_local() == s.flow_to_local());
+		must(p->has(tcp_fin) == (s.has(tcp_fin) && &part == &parts.back() &&
+		    to > whole.size()));
 		next += static_cast<uint32_t>(p->payload().size());
 		joined.insert(joined.end(), p->payload().begin(),
 		    p->payload().end());
 	}
-	must(std::equal(joined.begin(), joined.end(), s.payload().begin(),
-	    s.payload().end()));
+	const auto part = whole.subspan(begin, end - begin);
+	must(std::equal(joined.begin(), joined.end(), part.begin(), part.end()));
 }
 
 } // namespace
@@ -55,7 +60,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	must(s->bytes().size() <= len && s->payload_offset() <=
 	    s->bytes().size());
 	const auto timestamps = s->timestamps();
-	check_split(*s);
+	check_split(*s, 0, SIZE_MAX);
+	check_split(*s, s->source_port() % 2048, s->destination_port() % 2048);
 	const Flow flow = s->flow_to_local();
 	const Seq32 end = s->end_seq();
 	must(rewrite_ack(packet, Seq32(0x01020304)));
