@@ -113,7 +113,7 @@ private:
 	// Its client may be ahead of what TCP sends before it hears anything.
 	static bool behind(const Run &r)
 	{
-		return r.plan.unacked > exact_ack_bytes;
+		return r.plan.unacked > first_window(r.s.tcp);
 	}
 	void reset(const RunPtr &, const std::string &reason);
 	void done_with(const RunPtr &);

@@ -25,14 +25,6 @@ constexpr milliseconds answer_wait(700);
 // For all that an ended direction may hold, and FIN behind it.
 constexpr int ended_room = 8 << 20;
 
-// More than TCP sends before it hears anything (RFC 6928): an ACK of more would be
-// of bytes that the restored socket hasn't sent.
-bool
-exceeds_first_window(const FarEnd &e, uint64_t bytes)
-{
-	return bytes > std::min(exact_ack_bytes, uint64_t{10} * e.s.tcp.mss);
-}
-
 } // namespace
 
 uint32_t
@@ -69,7 +61,7 @@ FarEnds::find(const StoredSession &session, const AdoptReady &answer, Time now)
 		e.at = at;
 		e.acked = at.data_off;
 		e.ts_val = ts_val(e.s);
-		e.ask = exceeds_first_window(e, at.data_end - at.data_off);
+		e.ask = at.data_end - at.data_off > first_window(e.s.tcp);
 		watch(e);
 		if (e.ask) {
 			p_.tap.ask(e.s.flow);
@@ -182,7 +174,7 @@ FarEnds::go(Of &of)
 {
 	for (FarEnd &e : of.all) {
 		take_held(e);
-		if (exceeds_first_window(e, e.at.data_end - e.acked)) {
+		if (e.at.data_end - e.acked > first_window(e.s.tcp)) {
 			fed_[of.session].push_back(e.s.flow);
 			if (p_.lost_acks.add(LostAcks::Peer::target, e.s.tcp,
 			    e.tcp.copy(), {e.acked, e.at.data_end, e.at.taken}))

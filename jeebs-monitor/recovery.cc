@@ -7,6 +7,14 @@
 
 namespace jeebs {
 
+uint64_t
+first_window(const jeebs_tcp_state &s)
+{
+	// Options take up to 40 bytes of each segment.
+	const int segment = std::clamp(int{s.mss} - 40, 1, 1200);
+	return std::min(10U * static_cast<uint32_t>(segment), s.snd_wnd);
+}
+
 AdoptPlan
 plan_adoption(const StoredSession &s, const TapFacts *facts,
     const InputPlan &input, SteadyTime now)
@@ -39,7 +47,7 @@ plan_adoption(const StoredSession &s, const TapFacts *facts,
 	    ts_margin_ms;
 	p.unacked = s.out_end - p.acked;
 	// An ACK of more than there is, if it is true, forbids to go on.
-	p.probe = p.unacked > exact_ack_bytes ||
+	p.probe = p.unacked > first_window(s.tcp) ||
 	    (facts != nullptr && facts->client_seen &&
 	    facts->client_ack > s.out_end);
 	p.possible = true;

@@ -30,9 +30,10 @@ struct AdoptPlan {
 // How much the timestamp clock is set ahead of the record's: the dead host may
 // have been sending until just now, and its clock isn't ours (RFC 7323 5.3).
 inline constexpr uint32_t ts_margin_ms = 1000;
-// More than this to send again, from a point that the client is past, and its
-// ACKs lie beyond what was sent: Linux's initial window is 10 segments.
-inline constexpr uint64_t exact_ack_bytes = 10 * 1200;
+// Bytes that the socket sends before it hears anything: Linux's initial window is
+// ten segments. More than this to send again, from a point that the peer is past,
+// and its ACKs lie beyond what was sent.
+[[nodiscard]] uint64_t first_window(const jeebs_tcp_state &);
 
 // facts is what the tap saw of the flow, or null; input what there is to give to
 // the socket. A is what the primary knew to be ACKed: a sniffed ACK may be forged,

@@ -22,6 +22,8 @@ struct Fixture {
 		s.out_end = 1500;
 		s.in_off = 300;
 		s.tcp.ts_val = 0xfffffff0;
+		s.tcp.mss = 1460;
+		s.tcp.snd_wnd = 65536;
 		s.tcp_at = now - 700ms;
 	}
 	AdoptPlan plan(bool tapped = true, uint64_t known_to = 300,
@@ -103,10 +105,22 @@ BOOST_AUTO_TEST_CASE(what_an_ended_session_owes)
 
 BOOST_AUTO_TEST_CASE(a_probe_only_where_the_point_matters)
 {
-	s.out_end = s.acked_off + exact_ack_bytes;
+	s.out_end = s.acked_off + first_window(s.tcp);
+	BOOST_TEST(first_window(s.tcp) == 12000U);
 	BOOST_TEST(!plan(false).probe);
 	s.out_end++;
 	BOOST_TEST(plan(false).probe);
+	// A client whose segments are small, one that takes little, or nothing.
+	s.tcp.mss = 536;
+	BOOST_TEST(first_window(s.tcp) == 4960U);
+	s.tcp.snd_wnd = 300;
+	BOOST_TEST(first_window(s.tcp) == 300U);
+	s.tcp.snd_wnd = 0;
+	s.out_end = s.acked_off + 1;
+	BOOST_TEST(plan(false).probe);
+	s.out_end = s.acked_off;
+	BOOST_TEST(!plan(false).probe);
+	s.out_end = s.acked_off + 12001;
 	f.client_seen = true;	// that may have been anybody
 	f.client_ack = s.out_end;
 	BOOST_TEST(plan().probe);
