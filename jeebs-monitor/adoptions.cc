@@ -310,6 +310,9 @@ Adoptions::answered(const RunPtr &r, Result<AdoptReady> answer)
 		return reset(r, fmt::format("sshd-adopt read {} bytes of the "
 		    "stream, {} are stored", answer->out_end, r->s.out_end));
 	r->far = far_.find(r->s, *answer, BootClock::now());
+	if (jeebs_testing("go-late"))
+		log::info("testing: {} waits for GO",
+		    r->s.flow.remote_name());
 	far_asked_.push_back(r);
 	if (far_asked_.size() == 1)
 		collect_far();

@@ -21,7 +21,7 @@ check "its window is closed" within 10 eval '(($(lab exec alpha -- ss -tnH \
 lab switch beta go-late
 crash_serving
 check "all are read" within 10 eval \
-	'(($(lab exec beta -- grep -c "Adopting session" /var/log/sshd.log) == 3))'
+	'(($(lab exec beta -- grep -c "waits for GO" /var/log/jeebsd.log) == 3))'
 check "the user's sshd are there" within 5 eval \
 	'(($(lab exec beta -- pgrep -c -u "$USER_NAME" sshd) == 2))'
 lab exec beta -- pkill -KILL -u "$USER_NAME" sshd
