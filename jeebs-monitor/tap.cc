@@ -16,10 +16,10 @@ namespace {
 /** A GRO packet of IPv6 with its link header. */
 constexpr int snapshot_length = 65535 + 40 + 14 + 8;
 constexpr int packets_per_turn = 512;
-// At least: where no card aggregates, packets take little more than the MTU.
+// At least.
 constexpr uint32_t ring_bytes_of_packet = 1024;
 // To wake up for each packet costs more than to look at it. Who can't wait
-// drains. The ring has room for 512 packets.
+// drains. The ring has room for 512 packets of the largest kind.
 constexpr std::chrono::milliseconds between_turns(1);
 
 struct PcapCloser {

@@ -26,7 +26,10 @@ struct TapConfig {
 	uint16_t port = 22;
 	/** Instead: what comes to the addresses at other ports. */
 	bool others = false;
-	/** Kernel ring, bytes; each packet takes 128 KiB of it. */
+	/**
+	 * Kernel ring, bytes; each packet takes 128 KiB of it where the card
+	 * aggregates, else little more than the MTU.
+	 */
 	uint32_t ring_bytes = 64U << 20;
 };
 

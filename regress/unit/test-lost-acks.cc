@@ -2,8 +2,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include "lost-acks.hh"
-#include "segment.hh"
 #include "records.hh"
+#include "segment.hh"
 
 using namespace jeebs;
 using namespace jeebs::test;
