@@ -70,7 +70,7 @@ public:
 	void forget(const Flow &);
 	// See InputFeeder.
 	uint64_t delivered(const Flow &f) const { return feeder_.delivered(f); }
-	uint64_t fed(const Flow &f) const { return feeder_.fed(f); }
+	InputFeeder::Rest rest(const Flow &f) const { return feeder_.rest(f); }
 	// Some clients' packets still matter.
 	bool need_tap() const { return lost_acks_.watching(); }
 

@@ -216,7 +216,7 @@ Daemon::export_handlers()
 	};
 	h.delivered = [this](const Flow &f) { return takeover_.delivered(f); };
 	h.may_fin = [this](const Flow &f) { net_.let_fin(f); };
-	h.fed = [this](const Flow &f) { return takeover_.fed(f); };
+	h.rest = [this](const Flow &f) { return takeover_.rest(f); };
 	return h;
 }
 

@@ -106,7 +106,7 @@ Result<void> ExportSession::hello(MonHello m)
 	return {};
 }
 
-std::shared_ptr<Forwards> ExportSession::make_forwards() const
+std::shared_ptr<Forwards> ExportSession::make_forwards()
 {
 	// They outlive the session, not what it has in common with others.
 	return std::make_shared<Forwards>(Forwards::Parts{.io = p_.io,
@@ -121,9 +121,13 @@ std::shared_ptr<Forwards> ExportSession::make_forwards() const
 	    }, .may_fin = [&p = p_](const Flow &f) {
 		if (p.handlers.may_fin)
 			p.handlers.may_fin(f);
-	    }, .fed = [&p = p_](const Flow &f) -> uint64_t {
-		return p.handlers.fed ? p.handlers.fed(f) : 0;
-	    }, .new_id = random_sid}, user_);
+	    }, .rest = [&p = p_](const Flow &f) {
+		return p.handlers.rest ? p.handlers.rest(f) :
+		    InputFeeder::Rest{};
+	    }, .new_id = random_sid, .recorded = [weak = weak_from_this()] {
+		if (auto s = weak.lock(); s && s->state_ == State::open)
+			s->look();
+	    }}, user_);
 }
 
 uint64_t ExportSession::received() const

@@ -80,6 +80,10 @@ void ExportSession::look()
 		reason_ = "sshd has yet to read what the client had sent";
 		return;
 	}
+	if (forwards_->pending()) {
+		reason_ = "the standby has yet to know its forwards";
+		return;
+	}
 	is_protected_ = true;
 	reason_.clear();
 	log::info("session {}: protected", id_);

@@ -74,8 +74,8 @@ struct ExportHandlers {
 	// Offset up to which an adopted session's client believes its bytes
 	// delivered although its socket hasn't all of them yet.
 	std::function<uint64_t(const Flow &)> delivered;
-	// The same of a forward's socket, since that was restored.
-	std::function<uint64_t(const Flow &)> fed;
+	// Of a forward's socket, if it was restored: what it is still given.
+	std::function<InputFeeder::Rest(const Flow &)> rest;
 };
 
 // What is known of a standby.
@@ -178,7 +178,7 @@ private:
 	void refuse(const std::string &why);
 	void offer();
 	void detach(const std::string &reason);
-	std::shared_ptr<Forwards> make_forwards() const;
+	std::shared_ptr<Forwards> make_forwards();
 	uint64_t received() const;
 
 	void cover();

@@ -153,6 +153,8 @@ Forwards::message(uint8_t type, Bytes fields, std::vector<SharedFd> &fds)
 		Buffer b = p_.sink.buffer();
 		put_taken(b, {f->id, n});
 		(void)p_.sink.send(std::move(b));
+		if (!std::exchange(f->recorded, true))
+			p_.recorded();
 	}
 	return {};
 }

@@ -26,6 +26,7 @@
 
 #include "buffer.hh"
 #include "flow.hh"
+#include "input-feeder.hh"
 #include "input-gate.hh"
 #include "link.hh"
 #include "msg.hh"
@@ -57,10 +58,11 @@ public:
 		std::function<void(const Flow &, bool)> may_end;
 		// Its FIN.
 		std::function<void(const Flow &)> may_fin;
-		// Bytes that its socket will have got when all that it is given
-		// has come, if it was restored.
-		std::function<uint64_t(const Flow &)> fed;
+		// If it was restored: what its socket is still given here.
+		std::function<InputFeeder::Rest(const Flow &)> rest;
 		std::function<uint64_t()> new_id;
+		// One that was pending() isn't any more.
+		std::function<void()> recorded;
 	};
 
 	Forwards(Parts, std::string user);
@@ -89,6 +91,8 @@ public:
 	// TCP frames.
 	void refresh(Buffer &);
 	size_t size() const { return all_.size(); }
+	// Is any of them not protected yet?
+	bool pending() const;
 
 private:
 	struct Forward {
@@ -102,8 +106,9 @@ private:
 		Shares::Place place;
 		bool answered = false;
 		bool closing = false;
-		// The last COVER said that the target may have sent up to here.
-		std::optional<uint64_t> covered_from;
+		// A committed record tells of it.
+		bool recorded = false;
+		int looks = 0, copies = 0;
 	};
 
 	// To and from PA: forwards-pa.cc.
@@ -120,9 +125,10 @@ private:
 
 	void keep(Forward &);
 	void covered(uint64_t id, const Result<void> &);
+	std::optional<uint64_t> copy_unread(const Forward &);
+	void look_again(uint64_t id);
 	void lose(Forward &);
 	void give_up(Forward &, const char *why);
-	void cover(uint64_t id, Forward &);
 	void close(Forward &, const char *why);
 	static void push(const Forward &);
 	void release(uint64_t id);

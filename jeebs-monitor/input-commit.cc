@@ -72,6 +72,22 @@ InputCommit::ship(Stream &s, uint32_t id, const Segment &segment)
 }
 
 void
+InputCommit::copy(const Flow &flow, Bytes packet)
+{
+	const auto segment = Segment::parse(packet);
+	const auto it = streams_.find(flow);
+	if (!segment || it == streams_.end() || it->second.sid == 0)
+		return;
+	const Stream &s = it->second;
+	const int64_t begin = static_cast<int64_t>(s.had) +
+	    (segment->seq() - seq_of_offset(s.rcv_base, s.had));
+	if (begin < 0)
+		return;
+	shipped_.push_back({0, flow, true, {}});
+	hands_.ship({s.sid, static_cast<uint64_t>(begin), segment->bytes()});
+}
+
+void
 InputCommit::reset(const Flow &flow, uint32_t id)
 {
 	auto last = std::find_if(shipped_.rbegin(), shipped_.rend(),

@@ -60,6 +60,11 @@ public:
 	 * to it under the name that the stream had before this one.
 	 */
 	[[nodiscard]] uint64_t floor(const Flow &) const;
+	/**
+	 * An IP packet of what TCP has of an open stream, or gets otherwise: for
+	 * the standby, which has to hold it with the others.
+	 */
+	void copy(const Flow &, Bytes ip_packet);
 	/** They pass from here on: those that wait, too. */
 	void uncover(const Flow &);
 	/** None of them passes, ever: another host owns the stream. */

@@ -82,4 +82,14 @@ InputFeed::due(uint64_t has, uint64_t window, Time now)
 	return parts;
 }
 
+std::vector<InputPart>
+InputFeed::rest() const
+{
+	std::vector<InputPart> parts;
+	for (const Part &p : parts_)
+		parts.push_back({p.packet->bytes(), p.begin - p.offset,
+		    p.end - p.offset});
+	return parts;
+}
+
 } // namespace jeebs

@@ -44,6 +44,8 @@ public:
 	std::vector<InputPart> due(uint64_t has, uint64_t window, Time now);
 	// Nothing is left to give.
 	bool done() const { return parts_.empty(); }
+	// All that is left, valid until the next call.
+	std::vector<InputPart> rest() const;
 	// The stream's offset behind the last byte that is here.
 	uint64_t end() const { return end_; }
 

@@ -91,13 +91,13 @@ InputFeeder::delivered(const Flow &flow) const
 	return 0;
 }
 
-uint64_t
-InputFeeder::fed(const Flow &flow) const
+InputFeeder::Rest
+InputFeeder::rest(const Flow &flow) const
 {
 	for (const Fed &f : all_)
 		if (f.flow == flow)
-			return f.feed.end() - f.in_off;
-	return 0;
+			return {f.feed.end() - f.in_off, f.feed.rest()};
+	return {};
 }
 
 void

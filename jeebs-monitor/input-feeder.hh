@@ -29,8 +29,12 @@ public:
 	// Offset that the session's socket will have come to; 0 if nothing of it
 	// is left here.
 	uint64_t delivered(const Flow &) const;
-	// The same in bytes since it was restored.
-	uint64_t fed(const Flow &) const;
+	// The same in bytes since it was restored, and what it hasn't got yet.
+	struct Rest {
+		uint64_t end = 0;
+		std::vector<InputPart> parts;
+	};
+	Rest rest(const Flow &) const;
 	// It ended.
 	void forget(const Flow &);
 	void clear();

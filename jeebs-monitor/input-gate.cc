@@ -206,6 +206,15 @@ InputGate::had(const Flow &flow, uint64_t offset)
 	impl_->commit.had(flow, offset);
 }
 
+void
+InputGate::copy(const Flow &flow,
+    const std::vector<std::vector<uint8_t>> &packets)
+{
+	for (const auto &packet : packets)
+		impl_->commit.copy(flow, packet);
+	impl_->flush();
+}
+
 uint64_t
 InputGate::floor(const Flow &flow) const
 {

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 
@@ -54,6 +55,8 @@ public:
 	// before this offset, of which had() tells more.
 	void open(const Flow &, uint64_t sid, uint32_t rcv_base, uint64_t had);
 	void had(const Flow &, uint64_t offset);
+	// What TCP has already, or gets without passing here.
+	void copy(const Flow &, const std::vector<std::vector<uint8_t>> &);
 	// InputCommit's.
 	uint64_t floor(const Flow &) const;
 	// No standby matters any more: packets pass.

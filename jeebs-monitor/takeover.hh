@@ -57,7 +57,10 @@ public:
 	// Nobody needs to watch this session any more: it ended.
 	void forget(const Flow &);
 	// See InputFeeder.
-	uint64_t fed(const Flow &f) const { return adoptions_.fed(f); }
+	InputFeeder::Rest rest(const Flow &f) const
+	{
+		return adoptions_.rest(f);
+	}
 	bool need_tap() const { return adoptions_.need_tap(); }
 	uint64_t delivered(const Flow &f) const
 	{

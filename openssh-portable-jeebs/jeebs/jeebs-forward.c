@@ -10,7 +10,8 @@
  *    +------- attach ---+--------------+-------+
  *
  * What was read from the target and not sealed yet isn't recorded: the standby
- * has the target's packets, and its TCP gets them again.
+ * has the target's packets, and its TCP gets them again. But what was read before
+ * the connection was KEPT is nowhere but here.
  */
 #include "includes.h"
 
@@ -33,13 +34,13 @@
 #include "jeebs/jeebs-source.h"
 #include "jeebs/jeebs-target.h"
 
-/* Bytes for targets in all: a record has a bound, and a checkpoint has them. */
+/* Bytes in all: a record has a bound, and a checkpoint has them. */
 #define MAX_DATA	(6 * 1024 * 1024)
 /* Of a target's bytes that are in committed records jeebsd hears so often. */
 #define TELL_BYTES	(64 * 1024)
 #define MAX_ASKED	64
-/* What a target may have said before its connection is kept. */
-#define EARLY_BYTES	(64 * 1024)
+/* More than that isn't read before the client has taken some. */
+#define UNSENT_BYTES	(128 * 1024)
 
 enum phase { NEW, ASKED, KEPT, LEFT };
 
@@ -52,6 +53,7 @@ struct jeebs_forward {
 	int due;		/* no record tells of the phase yet */
 	int over_due;		/* LEFT, and jeebsd hasn't heard so */
 	int end_told;		/* to jeebsd, which lets it out */
+	int told;		/* jeebsd, that the standby knows it */
 	uint64_t taken_told;
 	struct jeebs_relay relay;
 };
@@ -191,6 +193,7 @@ jeebs_forward_attach(struct ssh *ssh, int sock, int free)
 		f->phase = NEW;
 		f->id = 0;
 		jeebs_relay_attach(&f->relay);
+		f->told = 0;
 		f->taken_told = 0;
 		f->end_told = 0;
 		f->free_after = 0;
@@ -278,25 +281,6 @@ jeebs_forward_event(struct ssh *ssh)
 /* hooks */
 
 /*
- * What came before the standby hears all that comes is nowhere but here: it goes
- * into the record that has the answer to the client.
- */
-static void
-read_early(struct jeebs_forward *f, struct Channel *c)
-{
-	u_char buf[16 * 1024];
-	ssize_t n;
-	int r;
-
-	while (sshbuf_len(c->input) < EARLY_BYTES &&
-	    (n = read(c->sock, buf, sizeof(buf))) > 0) {
-		if ((r = sshbuf_put(c->input, buf, n)) != 0)
-			fatal_fr(r, "channel %d", c->self);
-		f->relay.read += n;
-	}
-}
-
-/*
  * Is the answer to the client to wait? It hears of a connection that is protected,
  * or else it could have one that is closed when this host dies in the next moment.
  */
@@ -319,11 +303,7 @@ jeebs_forward_connected(struct ssh *ssh, struct Channel *c)
 		if (jeebsd != -1 && !number_taken(f))
 			ask(f, c);
 	}
-	if (answer_waits(f))
-		return 1;
-	if (f->phase == KEPT)
-		read_early(f, c);
-	return 0;
+	return answer_waits(f);
 }
 
 void
@@ -331,6 +311,9 @@ jeebs_forward_want(struct ssh *ssh, struct Channel *c)
 {
 	struct jeebs_forward *f = c->jeebs;
 
+	/* a record may have to have it */
+	if (sshbuf_len(c->input) >= UNSENT_BYTES)
+		c->io_want &= ~SSH_CHAN_IO_RFD;
 	if (c->type == SSH_CHANNEL_CONNECTING) {
 		if (answer_waits(f))
 			c->io_want &= ~SSH_CHAN_IO_SOCK_W;
@@ -432,6 +415,14 @@ observe(struct ssh *ssh)
 	}
 }
 
+/* Bytes of it in a checkpoint. */
+static size_t
+recorded(const struct jeebs_forward *f, const struct Channel *c)
+{
+	return sshbuf_len(f->relay.data) +
+	    jeebs_relay_early(&f->relay, sshbuf_len(c->input));
+}
+
 static int
 snapshot(struct ssh *ssh, struct jeebs_state *st)
 {
@@ -445,12 +436,12 @@ snapshot(struct ssh *ssh, struct jeebs_state *st)
 		    c->type != SSH_CHANNEL_OPEN)
 			continue;
 		if ((r = jeebs_relay_gather(&f->relay, c->sock,
-		    c->output)) == SSH_ERR_INVALID_FORMAT ||
-		    (r == 0 && all + sshbuf_len(f->relay.data) > MAX_DATA)) {
+		    c->output)) == SSH_ERR_INVALID_FORMAT || (r == 0 &&
+		    all + recorded(f, c) > MAX_DATA)) {
 			verbose("jeebs: channel %u: %s, it can't move to "
 			    "another host", f->channel, r != 0 ?
 			    "its target is gone" :
-			    "too much waits for its target");
+			    "too much waits for its target or its client");
 			f->over_due = 1;
 			leave(f);
 			r = 0;
@@ -458,9 +449,9 @@ snapshot(struct ssh *ssh, struct jeebs_state *st)
 		}
 		if (r != 0)
 			break;
-		all += sshbuf_len(f->relay.data);
+		all += recorded(f, c);
 		if ((r = jeebs_relay_put(&f->relay, st, f->channel, f->id,
-		    sshbuf_len(c->input))) != 0)
+		    c->input)) != 0)
 			break;
 	}
 	return r;
@@ -504,9 +495,11 @@ jeebs_forward_committed(uint64_t seq)
 			f->relay.gated = 0;
 		if (f->phase == KEPT &&
 		    jeebs_relay_committed(&f->relay, seq, &taken) &&
-		    taken - f->taken_told >= TELL_BYTES &&
-		    say(JEEBS_MSG_FORWARD_TAKEN, f, &taken, NULL) == 0)
+		    (!f->told || taken - f->taken_told >= TELL_BYTES) &&
+		    say(JEEBS_MSG_FORWARD_TAKEN, f, &taken, NULL) == 0) {
+			f->told = 1;
 			f->taken_told = taken;
+		}
 	}
 }
 

@@ -68,12 +68,36 @@ jeebs_relay_gate(struct jeebs_relay *rl)
 	if (!rl->gated)
 		rl->committed = rl->written;
 	rl->gated = 1;
+	rl->early_end = rl->read;
 }
 
 uint64_t
 jeebs_relay_end(const struct jeebs_relay *rl)
 {
 	return rl->data_off + sshbuf_len(rl->data);
+}
+
+size_t
+jeebs_relay_early(const struct jeebs_relay *rl, size_t unsealed)
+{
+	uint64_t later = rl->read - rl->early_end;
+
+	return later < unsealed ? unsealed - later : 0;
+}
+
+static int
+put_early(struct jeebs_relay *rl, struct jeebs_state *st, uint32_t channel,
+    const struct sshbuf *unsealed, size_t len)
+{
+	struct sshbuf *early;
+	int r;
+
+	if ((early = sshbuf_from(sshbuf_ptr(unsealed), len)) == NULL)
+		return SSH_ERR_ALLOC_FAIL;
+	r = jeebs_state_grow(st, JEEBS_TAG_FORWARD_EARLY, channel, early,
+	    rl->rec_early - len, 0);
+	sshbuf_free(early);
+	return r;
 }
 
 /* What the target has acknowledged is of no use any more. */
@@ -155,14 +179,15 @@ jeebs_relay_gather(struct jeebs_relay *rl, int sock,
 
 int
 jeebs_relay_put(struct jeebs_relay *rl, struct jeebs_state *st,
-    uint32_t channel, uint64_t id, size_t unsealed)
+    uint32_t channel, uint64_t id, const struct sshbuf *unsealed)
 {
+	size_t early = jeebs_relay_early(rl, sshbuf_len(unsealed));
 	struct sshbuf *m;
 	int r;
 
 	if ((m = sshbuf_new()) == NULL)
 		return SSH_ERR_ALLOC_FAIL;
-	rl->rec_taken = rl->read - unsealed;
+	rl->rec_taken = rl->read - (sshbuf_len(unsealed) - early);
 	rl->rec_ended = rl->ended;
 	if ((r = sshbuf_put_u64(m, id)) != 0 ||
 	    (r = sshbuf_put_u64(m, rl->data_off)) != 0 ||
@@ -171,10 +196,13 @@ jeebs_relay_put(struct jeebs_relay *rl, struct jeebs_state *st,
 	    (r = jeebs_state_put(st, JEEBS_TAG_FORWARD, channel, m)) != 0 ||
 	    (r = jeebs_state_grow(st, JEEBS_TAG_FORWARD_DATA, channel,
 	    rl->data, rl->data_off - rl->rec_off, jeebs_relay_end(rl) -
-	    MAXIMUM(rl->rec_end, rl->data_off))) != 0)
+	    MAXIMUM(rl->rec_end, rl->data_off))) != 0 ||
+	    (early != 0 &&
+	    (r = put_early(rl, st, channel, unsealed, early)) != 0))
 		goto out;
 	rl->rec_off = rl->data_off;
 	rl->rec_end = jeebs_relay_end(rl);
+	rl->rec_early = early;
  out:
 	sshbuf_free(m);
 	return r;

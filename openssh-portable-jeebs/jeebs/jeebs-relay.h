@@ -29,6 +29,7 @@ struct jeebs_mark {
  */
 struct jeebs_relay {
 	uint64_t read;		/* offset of the next byte from the target */
+	uint64_t early_end;	/* nobody else has what was read before it */
 	uint64_t written;	/* offset of the next byte for write(2) */
 	int gated;		/* only what is committed is written */
 	uint64_t committed;	/* these may be written */
@@ -40,6 +41,7 @@ struct jeebs_relay {
 	int end_committed;	/* a committed record says so */
 	uint64_t rec_off, rec_end;	/* of data, in the state */
 	uint64_t rec_taken;
+	size_t rec_early;
 	int rec_ended;
 	struct jeebs_mark marks[JEEBS_RELAY_MARKS];
 	u_int nmarks;
@@ -57,11 +59,19 @@ void	jeebs_relay_adopt(struct jeebs_relay *, const struct sshbuf *data,
 void	jeebs_relay_clear(struct jeebs_relay *);
 /* A new incarnation, which has no records yet. */
 void	jeebs_relay_attach(struct jeebs_relay *);
-/* From now on only what is committed is written. */
+/*
+ * From now on only what is committed is written, and the standby has all that
+ * is read.
+ */
 void	jeebs_relay_gate(struct jeebs_relay *);
 
 /* Offset behind all that is known to be for the target. */
 uint64_t jeebs_relay_end(const struct jeebs_relay *);
+/*
+ * How many of the bytes that were read and are not sealed yet, the first of
+ * them, must be in a record?
+ */
+size_t	jeebs_relay_early(const struct jeebs_relay *, size_t unsealed);
 /* How many of len bytes may be written, apart from those to resend? */
 size_t	jeebs_relay_may_write(const struct jeebs_relay *, size_t len);
 /* sock took len bytes from p. */
@@ -72,14 +82,14 @@ int	jeebs_relay_resend(struct jeebs_relay *, int sock);
 
 /*
  * For a record: takes note of what is queued for sock, and then puts the
- * objects of the channel's forward, with jeebsd's name for it and how many of
- * the bytes that were read are not sealed yet. SSH_ERR_INVALID_FORMAT: some of
+ * objects of the channel's forward, with jeebsd's name for it and the bytes that
+ * were read and are not sealed yet. SSH_ERR_INVALID_FORMAT: some of
  * what was to be written was given up.
  */
 int	jeebs_relay_gather(struct jeebs_relay *, int sock,
 	    const struct sshbuf *queued);
 int	jeebs_relay_put(struct jeebs_relay *, struct jeebs_state *,
-	    uint32_t channel, uint64_t id, size_t unsealed);
+	    uint32_t channel, uint64_t id, const struct sshbuf *unsealed);
 /* What was put is in the record with this number. */
 void	jeebs_relay_recorded(struct jeebs_relay *, uint64_t seq);
 /*

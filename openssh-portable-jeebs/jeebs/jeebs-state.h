@@ -35,9 +35,11 @@ enum jeebs_tag {
 	JEEBS_TAG_KEX,		/* key exchange under way; id 0 */
 	JEEBS_TAG_FORWARD,	/* id: our channel number */
 	JEEBS_TAG_FORWARD_DATA,	/* bytes for its target; same id */
-	JEEBS_TAG_ATTEMPT	/* to connect to a target; id as above */
+	JEEBS_TAG_ATTEMPT,	/* to connect to a target; id as above */
+	JEEBS_TAG_FORWARD_EARLY	/* what its target said before the connection
+				 * was kept, and the client hasn't been sent */
 };
-#define JEEBS_TAG_LAST	JEEBS_TAG_ATTEMPT
+#define JEEBS_TAG_LAST	JEEBS_TAG_FORWARD_EARLY
 
 #define JEEBS_MAX_OBJECTS	65536U
 
@@ -104,10 +106,12 @@ int	jeebs_channel_target_permitted(struct ssh *, int fd);
 /*
  * Gives an imported channel its target again, by way of fd. data: what the
  * target may lack; the first *resend bytes had been written by another host;
- * ended: and the client ended its direction of it.
+ * early: what the target had said and the client hasn't been sent; ended: the
+ * client ended its direction of it.
  */
 int	jeebs_channel_reconnect(struct ssh *, uint32_t id, int fd,
-	    const struct sshbuf *data, int ended, size_t *resend);
+	    const struct sshbuf *data, const struct sshbuf *early, int ended,
+	    size_t *resend);
 int	jeebs_channel_set_fds(struct ssh *, struct Channel *);
 /* Connections that are being made; of an imported channel, made anew. */
 int	jeebs_channel_attempts_export(struct ssh *, struct jeebs_state *);

@@ -29,6 +29,7 @@ struct target {
 	uint32_t channel;
 	uint64_t data_off;
 	struct sshbuf *data;
+	struct sshbuf *early;
 	int ended;
 	int fd;
 };
@@ -75,7 +76,7 @@ static int
 list_one(struct ssh *ssh, uint32_t channel, struct sshbuf *body, void *ctx)
 {
 	struct list *l = ctx;
-	struct sshbuf *data;
+	struct sshbuf *data, *early;
 	struct target *t;
 	uint64_t id, data_off, taken;
 	int ended, r;
@@ -93,9 +94,12 @@ list_one(struct ssh *ssh, uint32_t channel, struct sshbuf *body, void *ctx)
 	t->ended = ended;
 	t->fd = -1;
 	TAILQ_INSERT_TAIL(&targets, t, entry);
-	if ((t->data = sshbuf_new()) == NULL)
+	if ((t->data = sshbuf_new()) == NULL ||
+	    (t->early = sshbuf_new()) == NULL)
 		return SSH_ERR_ALLOC_FAIL;
-	if ((r = sshbuf_putb(t->data, data)) != 0 ||
+	early = jeebs_state_get(l->state, JEEBS_TAG_FORWARD_EARLY, channel);
+	if ((early != NULL && (r = sshbuf_putb(t->early, early)) != 0) ||
+	    (r = sshbuf_putb(t->data, data)) != 0 ||
 	    (r = sshbuf_put_u32(l->entries, channel)) != 0 ||
 	    (r = sshbuf_put_u64(l->entries, id)) != 0 ||
 	    (r = sshbuf_put_u64(l->entries, data_off)) != 0 ||
@@ -208,8 +212,8 @@ jeebs_target_connect(struct ssh *ssh, uint32_t channel,
 		return SSH_ERR_NO_BUFFER_SPACE;
 	}
 	/* The socket begins to count where the target had acknowledged. */
-	if ((r = jeebs_channel_reconnect(ssh, channel, fd, t->data, t->ended,
-	    resend)) != 0) {
+	if ((r = jeebs_channel_reconnect(ssh, channel, fd, t->data, t->early,
+	    t->ended, resend)) != 0) {
 		reset_target(fd);
 		return r;
 	}
@@ -228,6 +232,7 @@ jeebs_target_forget(void)
 		if (t->fd != -1)
 			reset_target(t->fd);
 		sshbuf_free(t->data);
+		sshbuf_free(t->early);
 		freezero(t, sizeof(*t));
 	}
 }

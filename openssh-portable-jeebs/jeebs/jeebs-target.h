@@ -28,7 +28,7 @@ int	jeebs_target_take(uint32_t channel, uint64_t acked, int fd);
  * Gives an imported channel its target again. *data is what the target may
  * lack, until jeebs_target_forget(), of which another host had written the
  * first *resend bytes; *ended: nothing comes after it, and all of it is the
- * kernel's already.
+ * kernel's already. What the target had said before waits for the client again.
  */
 int	jeebs_target_connect(struct ssh *, uint32_t channel,
 	    const struct sshbuf **data, size_t *resend, int *ended);

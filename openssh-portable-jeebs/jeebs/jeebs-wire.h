@@ -185,7 +185,8 @@ enum jeebs_msg {
 				 * kept */
 	JEEBS_MSG_FORWARD_OVER,	/* PA: uint32 channel */
 	JEEBS_MSG_FORWARD_TAKEN, /* PA: uint32 channel, uint64 offset before
-				 * which a committed record has all input */
+				 * which a committed record has all input;
+				 * with the first such record, too */
 	JEEBS_MSG_FORWARD_ENDED, /* PA: as FORWARD; it has sent its FIN */
 	JEEBS_MSG_FORWARD_END,	/* PA: uint32 channel: a committed record has
 				 * the end of what goes to it: FIN may go */

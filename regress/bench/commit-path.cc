@@ -128,7 +128,7 @@ void primary(const LinkKey &own, const LinkKey &peer, uint16_t port,
 	    .opened = nullptr, .changed = nullptr,
 	    .closed = [&](const SessionInfo &) { over = true; },
 	    .can_move = nullptr, .may_end = nullptr, .may_fin = nullptr,
-	    .delivered = nullptr, .fed = nullptr}, 100);
+	    .delivered = nullptr, .rest = nullptr}, 100);
 	link.set_hello({.host = "alpha", .version = "bench"});
 	must(server->start());
 	must(link.start());

@@ -14,7 +14,7 @@ serve_streams() {
 	far_job=$capture_job far_pid=$capture_pid
 }
 
-# stream NAME HOST:PORT UP DOWN [PAUSE]: from the client, in the background, until
+# stream NAME HOST:PORT UP DOWN [late]: from the client, in the background, until
 # end_streams; see stream.py.
 stream() {
 	lab exec client -- python3 "$top/regress/e2e/stream.py" run "$2" "$3" "$4" \

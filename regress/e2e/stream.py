@@ -3,12 +3,13 @@
 """Byte-exact streams, made from a counter at one end and compared at the other.
 
   stream.py serve PORT STOP   says "ready", then what each connection came to
-  stream.py run HOST:PORT|PROXYPORT/HOST:PORT|- UP DOWN STOP [PAUSE]
+  stream.py run HOST:PORT|PROXYPORT/HOST:PORT|- UP DOWN STOP [late]
       sends UP and expects DOWN bytes a second (0: as fast as it goes, none: none,
       half: none, and the connection's other half goes on alone)
       until the file STOP is there, and all of both has come; "-" is standard
-      input and output, PROXYPORT a SOCKS 5 proxy's here. Reads nothing for the first PAUSE seconds. Says "started",
-      then "ok" and how many bytes went up and down, or what is wrong.
+      input and output, PROXYPORT a SOCKS 5 proxy's here. Late, it reads nothing
+      until STOP is there. Says "started", then "ok" and how many bytes went up and
+      down, or what is wrong.
 
   stream.py churn HOST:PORT STOP
       short streams, some at a time, one after the other; says "started", then
@@ -79,7 +80,7 @@ class Stream:
             self.got += n
         self.ended.set()
 
-    def both(self, out, inn, out_rate, in_rate, stop, pause=0,
+    def both(self, out, inn, out_rate, in_rate, stop, begin=lambda: None,
              end=lambda: None):
         def sender():
             try:
@@ -91,7 +92,7 @@ class Stream:
         t = threading.Thread(target=sender)
         t.start()
         try:
-            time.sleep(pause)
+            begin()
             self.expect(inn, in_rate)
         except (OSError, EOFError, ValueError) as e:
             self.wrong.append(f"receiving: {e}")
@@ -141,7 +142,12 @@ def write_all(b):
         b = b[os.write(1, b):]
 
 
-def run(where, up, down, stop, pause):
+def wait_for(file):
+    while not os.path.exists(file):
+        time.sleep(0.05)
+
+
+def run(where, up, down, stop, late):
     say = sys.stdout
     if where == "-":
         read, write, say = lambda n: os.read(0, n), write_all, sys.stderr
@@ -156,13 +162,14 @@ def run(where, up, down, stop, pause):
     st = Stream(read, write, up, down)
     try:
         write(b"%-32s" % (b"%d %d" % (up, down)))
-        if down < 0 or pause:
+        if down < 0 or late:
             print("started", file=say, flush=True)
         else:
             threading.Thread(target=lambda: (st.started.wait(),
                              print("started", file=say, flush=True)), daemon=True).start()
         st.both(b"up", b"down", up, down,
-                lambda: up == HALF or os.path.exists(stop), pause,
+                lambda: up == HALF or os.path.exists(stop),
+                (lambda: wait_for(stop)) if late else lambda: None,
                 (lambda: s.shutdown(socket.SHUT_WR)) if up == HALF else lambda: None)
         print("ok", st.sent, st.got, file=say, flush=True)
     except (OSError, EOFError, ValueError) as e:
@@ -208,4 +215,4 @@ elif sys.argv[1] == "churn":
     sys.exit(churn(sys.argv[2], sys.argv[3]))
 else:
     sys.exit(run(sys.argv[2], rate(sys.argv[3]), rate(sys.argv[4]), sys.argv[5],
-                 float(sys.argv[6]) if len(sys.argv) > 6 else 0))
+                 sys.argv[6:] == ["late"]))

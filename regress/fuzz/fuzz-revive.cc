@@ -85,6 +85,7 @@ void forward(ssh *s, uint8_t channel, sshbuf *in)
 	    ready != nullptr && out != nullptr && state != nullptr);
 	jeebs_state_begin(out, record, 1);
 	must(jeebs_state_put(out, JEEBS_TAG_FORWARD, channel, in) == 0 &&
+	    jeebs_state_put(out, JEEBS_TAG_FORWARD_EARLY, channel, data) == 0 &&
 	    jeebs_state_grow(out, JEEBS_TAG_FORWARD_DATA, channel, data, 0,
 	    some) == 0 && jeebs_state_end(out) == 0 &&
 	    jeebs_state_apply(state, record, 1) == 0);

@@ -47,7 +47,7 @@ struct ExportPrimary {
 		    .wanted = [this](const Flow &) { return wanted; },
 		    .opened = log("opened"), .changed = log("changed"),
 		    .closed = log("closed"), .can_move = {}, .may_end = {},
-		    .may_fin = {}, .delivered = {}, .fed = {}}, places);
+		    .may_fin = {}, .delivered = {}, .rest = {}}, places);
 		auto ok = server->start();
 		BOOST_REQUIRE_MESSAGE(ok.has_value(), ok.error().what);
 	}

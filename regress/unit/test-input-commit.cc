@@ -67,6 +67,32 @@ packet(int64_t offset, size_t len, uint16_t port = 5000,
 
 BOOST_AUTO_TEST_SUITE(input_commit)
 
+BOOST_AUTO_TEST_CASE(what_tcp_has_goes_to_the_standby_without_a_verdict)
+{
+	Gate g;
+	g.commit.copy(flow(), packet(80, 20));
+	g.commit.cover(flow());
+	g.commit.copy(flow(), packet(80, 20));
+	BOOST_TEST(g.news() == "");
+	g.commit.open(flow(), 7, rcv_base, 100);
+	g.commit.packet(1, packet(100, 10));
+	g.commit.copy(flow(), packet(80, 20));
+	g.commit.copy(flow(), packet(-1, 20));
+	g.commit.copy(flow(), Bytes());
+	g.commit.packet(2, packet(110, 10));
+	BOOST_TEST(g.news() == "ship 7 at 100, ship 7 at 80, ship 7 at 110");
+	BOOST_TEST(g.commit.shipped() == 3U);
+	BOOST_TEST(g.commit.committed(2));
+	BOOST_TEST(g.news() == "up to 1");
+	BOOST_TEST(g.commit.committed(3));
+	BOOST_TEST(g.news() == "up to 2");
+	// The link's loss is no verdict on it either.
+	g.commit.copy(flow(), packet(80, 20));
+	g.commit.link_down();
+	g.commit.copy(flow(), packet(80, 20));
+	BOOST_TEST(g.news() == "ship 7 at 80");
+}
+
 BOOST_AUTO_TEST_CASE(a_packet_waits_for_the_standby)
 {
 	Gate g;

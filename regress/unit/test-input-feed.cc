@@ -47,6 +47,19 @@ struct Feed {
 
 BOOST_AUTO_TEST_SUITE(input_feed)
 
+BOOST_AUTO_TEST_CASE(the_rest_is_what_tcp_lacks)
+{
+	auto f = Feed::abc();
+	BOOST_TEST(f.feed.rest().size() == 3U);
+	f.due(115, 1000);
+	const auto rest = f.feed.rest();
+	BOOST_TEST(rest.size() == 2U);
+	BOOST_TEST(rest[0].packet[0] == 'b');
+	BOOST_TEST((rest[0].from == 0 && rest[0].to == 10));
+	f.due(130, 1000);
+	BOOST_TEST(f.feed.rest().empty());
+}
+
 BOOST_AUTO_TEST_CASE(all_at_once_if_it_fits)
 {
 	auto f = Feed::abc();
