@@ -44,8 +44,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	    .wanted = [](const Flow &) { return true; },
 	    .may_end = [](const Flow &, bool) {},
 	    .may_fin = [](const Flow &) {},
-	    .fed = [](const Flow &) { return uint64_t{0}; },
-	    .new_id = [&id] { return ++id; }}, "user");
+	    .rest = [](const Flow &) { return InputFeeder::Rest{}; },
+	    .new_id = [&id] { return ++id; }, .recorded = [] {}}, "user");
 	auto pa = f->socket();
 	must(pa.has_value());
 	f->start(1);
