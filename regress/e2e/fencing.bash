@@ -57,6 +57,12 @@ new_bytes() {
 		awk -v from="$2" -v to="$3" '$1 > from && $1 < to' | wc -l
 }
 
+# capture_talk NAME MAC: what the client gets of the VIP, once MAC has spoken.
+capture_talk() {
+	capture client "$1" "src host $VIP and tcp"
+	check "it speaks" within 5 eval '(($(new_bytes "$1" 0 9e9 "$2") > 0))'
+}
+
 plus() {
 	awk 'BEGIN { for (i = 1; i < ARGC; i++) n += ARGV[i]; printf "%.6f", n }' "$@"
 }
