@@ -18,7 +18,8 @@ master close-received vip
 cut larval larval vip 'echo ran on $(hostname); exit 4' <&8
 cut eof-sent eof-sent vip 'exec >&- 2>&-; sleep 1000' <&8
 cut eof-received eof-received vip 'sleep 1000' </dev/null
-cut eof-both eof-both vip 'exec >&- 2>&-; sleep 1000' </dev/null
+# A client that hears of our end first says its own and CLOSE at once.
+cut eof-both eof-both vip 'cat; exec >&- 2>&-; sleep 1000' </dev/null
 cut close-sent close-sent vip 'echo all of it; exit 5' <&8
 head -c 512K /dev/zero >"$scratch/zeros"
 cut output output vip 'sleep 1000' <"$scratch/zeros"
