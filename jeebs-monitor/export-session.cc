@@ -247,6 +247,8 @@ void ExportSession::resettle()
 void ExportSession::take_turn(uint64_t turn)
 {
 	served_ = turn;
+	if (forwards_)
+		forwards_->take_turn();
 	shipper_->drained();
 }
 

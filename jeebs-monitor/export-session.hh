@@ -150,7 +150,11 @@ public:
 
 	// The link takes frames again; this is the turn'th turn of all.
 	void take_turn(uint64_t turn);
-	bool waiting() const { return shipper_->waiting(); }	// for that
+	bool waiting() const	// for that
+	{
+		return shipper_->waiting() ||
+		    (forwards_ && forwards_->waiting());
+	}
 	Turn turn() const { return {user_, served_}; }
 
 	uint64_t id() const { return id_; }

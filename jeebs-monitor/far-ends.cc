@@ -12,6 +12,7 @@
 #include "log.hh"
 #include "recovery.hh"
 #include "segment.hh"
+#include "tcp-descriptor.hh"
 #include "tcp-progress.hh"
 
 namespace jeebs {
@@ -24,6 +25,8 @@ namespace {
 constexpr milliseconds answer_wait(700);
 // For all that an ended direction may hold, and FIN behind it.
 constexpr int ended_room = 8 << 20;
+// For what a target had said to a host with a larger buffer than a new one has.
+constexpr uint64_t target_room = 4U << 20;
 
 } // namespace
 
@@ -134,8 +137,13 @@ FarEnds::hand_over(Of &of, AdoptClient::Job &job)
 		if (e.acked < e.at.data_off || e.acked > e.at.data_end)
 			ok = fail("its target ACKs what was never sent");
 		if (ok) {
+			const uint64_t held = p_.store.forwards().held_to(
+			    e.s.id, e.at.taken) - e.at.taken;
 			auto fd = p_.restorer.restore({e.s.tcp, e.acked,
-			    e.at.taken, e.ts_val});
+			    e.at.taken, e.ts_val, held});
+			if (fd)
+				make_room_for_target(fd->get(),
+				    std::max(target_room, held));
 			// The kernel's limits are for users: jeebsd may.
 			if (fd && e.at.ended)
 				(void)::setsockopt(fd->get(), SOL_SOCKET,

@@ -173,6 +173,8 @@ Forwards::open(uint32_t channel, uint64_t written, bool ended, SharedFd fd)
 {
 	Forward f;
 	jeebs_offsets at{};
+	f.channel = channel;
+	f.socket = sockets_;
 
 	if (of_channel(channel) != nullptr)
 		return fail(fmt::format("a second target of channel {}",
@@ -180,7 +182,7 @@ Forwards::open(uint32_t channel, uint64_t written, bool ended, SharedFd fd)
 	auto refuse = [&](const char *why) -> Result<void> {
 		log::debug("forward of {}: not kept: {}",
 		    log::printable(user_), why);
-		answer(channel, 0);
+		answer(f, 0);
 		return {};
 	};
 	if (auto ok = check_tcp_socket(fd.get()); !ok)
@@ -227,19 +229,19 @@ Forwards::open(uint32_t channel, uint64_t written, bool ended, SharedFd fd)
 	}
 	f.id = p_.new_id();
 	f.sid = sid_;
-	f.channel = channel;
 	f.fd = std::move(fd);
 	keep(f);
 	return {};
 }
 
+// A socket after the one by which it came knows nothing of it.
 void
-Forwards::say(uint8_t type, uint32_t channel, uint64_t id)
+Forwards::say(uint8_t type, const Forward &f, uint64_t id)
 {
 	Buffer b;
-	if (!socket_.is_open())
+	if (!socket_.is_open() || f.socket != sockets_)
 		return;
-	FieldWriter(b).u32(channel).u64(id);
+	FieldWriter(b).u32(f.channel).u64(id);
 	// Who doesn't read them gets no more.
 	if (auto ok = send_message(socket_.native_handle(), type, b.bytes());
 	    !ok) {
@@ -256,9 +258,9 @@ Forwards::say(uint8_t type, uint32_t channel, uint64_t id)
 }
 
 void
-Forwards::answer(uint32_t channel, uint64_t id)
+Forwards::answer(const Forward &f, uint64_t id)
 {
-	say(JEEBS_MSG_FORWARD_ID, channel, id);
+	say(JEEBS_MSG_FORWARD_ID, f, id);
 }
 
 } // namespace jeebs

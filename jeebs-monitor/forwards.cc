@@ -6,36 +6,23 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <chrono>
 #include <utility>
-
-#include <boost/asio/steady_timer.hpp>
 
 #include "frame.hh"
 #include "jeebs-tcp.h"
 #include "log.hh"
-#include "segment.hh"
 #include "tcp-descriptor.hh"
 #include "tcp-info.hh"
 #include "tcp-progress.hh"
-#include "unread-input.hh"
 
 namespace jeebs {
-
-using boost::system::error_code;
 
 namespace {
 
 // What a target sends and nobody reads is at the standby, too, which has a limit
 // for it; the kernel's own may be larger (tcp_rmem).
-constexpr int receive_buffer = 4 << 20;
-// Until the link takes what TCP has.
-constexpr auto look_period = std::chrono::milliseconds(20);
-constexpr int most_looks = 500;
-// What had come out of order before the gate was there is in order soon, and is
-// looked for at so many refreshes.
-constexpr int more_copies = 2;
+constexpr size_t receive_buffer = 4U << 20;
+constexpr size_t refresh_slice = 256U << 10;
 
 // Its target's RST, or its user's: no packet will end it any more.
 bool
@@ -95,8 +82,7 @@ Forwards::keep(Forward &fresh)
 	p_.table.owners[f.flow] = f.id;
 	p_.table.by_id[f.id] = weak_from_this();
 	p_.may_end(f.flow, false);
-	(void)::setsockopt(f.fd.get(), SOL_SOCKET, SO_RCVBUFFORCE,
-	    &receive_buffer, sizeof(receive_buffer));
+	make_room_for_target(f.fd.get(), receive_buffer);
 	uint64_t had = 0;
 	if (auto now = tcp_progress(f.fd.get()))
 		had = now->received;
@@ -104,7 +90,7 @@ Forwards::keep(Forward &fresh)
 	if (auto ok = put_forward(b, {f.sid, f.id, f.tcp}); !ok) {
 		log::error("forward to {}: {}", f.flow.remote_name(),
 		    ok.error().what);
-		answer(f.channel, 0);
+		answer(f, 0);
 		release(f.id);
 		return;
 	}
@@ -118,79 +104,14 @@ Forwards::keep(Forward &fresh)
 	p_.gate->open(f.flow, f.id, f.tcp.rcv_base, had);
 }
 
-// What TCP has got by other ways than the gate, and PA has yet to read, goes to the
-// standby now. Returns the offset behind what came in order, or nothing if that
-// can't be said now.
-std::optional<uint64_t>
-Forwards::copy_unread(const Forward &f)
-{
-	if (p_.sink.congested())
-		return std::nullopt;
-	const auto unread = unread_input(f.fd.get());
-	if (!unread)
-		return std::nullopt;
-	auto packets = unread->packets(f.flow, f.tcp.rcv_base);
-	const auto rest = p_.rest(f.flow);
-	for (const InputPart &part : rest.parts)
-		if (auto segment = Segment::parse(part.packet))
-			for (auto &packet : split_segment(*segment,
-			    UnreadInput::max_payload, part.from, part.to))
-				packets.push_back(std::move(packet));
-	p_.gate->copy(f.flow, packets);
-	return std::max(unread->end(), rest.end);
-}
-
-// What TCP gets from here on the standby has, and the rest, too: the connection is
-// protected. PA doesn't read before it is answered.
-void
-Forwards::covered(uint64_t id, const Result<void> &done)
-{
-	auto it = all_.find(id);
-	if (it == all_.end() || it->second.closing || !p_.sink.is_up())
-		return;
-	Forward &f = it->second;
-	if (!done) {
-		log::error("forward to {}: {}", f.flow.remote_name(),
-		    done.error().what);
-		return give_up(f, "no input commit");
-	}
-	const auto end = copy_unread(f);
-	if (!end) {
-		if (is_gone(f.fd.get(), f.flow) || f.looks++ == most_looks)
-			return give_up(f, "over");
-		return look_again(id);
-	}
-	Buffer b = p_.sink.buffer();
-	put_cover(b, {id, std::max(*end, p_.gate->floor(f.flow))});
-	(void)p_.sink.send(std::move(b));
-	f.copies = more_copies;
-	if (f.sid == sid_) {
-		f.answered = true;
-		answer(f.channel, id);
-	}
-}
-
-void
-Forwards::look_again(uint64_t id)
-{
-	auto timer = std::make_shared<boost::asio::steady_timer>(p_.io,
-	    look_period);
-	timer->async_wait([weak = weak_from_this(), timer, id](error_code) {
-		if (auto self = weak.lock())
-			self->covered(id, {});
-	});
-}
-
 // PA hears that it isn't kept.
 void
 Forwards::lose(Forward &f)
 {
-	if (f.sid != sid_)
-		return;
 	if (f.answered)
-		say(JEEBS_MSG_FORWARD_LOST, f.channel, f.id);
+		say(JEEBS_MSG_FORWARD_LOST, f, f.id);
 	else
-		answer(f.channel, 0);
+		answer(f, 0);
 }
 
 void
@@ -283,15 +204,6 @@ Forwards::retire()
 	}
 }
 
-bool
-Forwards::pending() const
-{
-	return std::any_of(all_.begin(), all_.end(), [this](const auto &one) {
-		const Forward &f = one.second;
-		return f.sid == sid_ && !f.closing && !f.recorded;
-	});
-}
-
 void
 Forwards::refresh(Buffer &b)
 {
@@ -309,8 +221,8 @@ Forwards::refresh(Buffer &b)
 		}
 		if (refresh_tcp_state(f.fd.get(), f.tcp))
 			(void)put_tcp(b, id, f.tcp);
-		if (f.answered && f.copies > 0 && copy_unread(f))
-			f.copies--;
+		if (f.answered)
+			(void)copy_unread(f, refresh_slice);
 	}
 }
 

@@ -13,6 +13,7 @@
 // direction (FORWARD_END), once the standby holds that.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -93,6 +94,9 @@ public:
 	size_t size() const { return all_.size(); }
 	// Is any of them not protected yet?
 	bool pending() const;
+	// A turn on a link that was full, and does any of them wait for it?
+	void take_turn();
+	bool waiting() const;
 
 private:
 	struct Forward {
@@ -104,11 +108,17 @@ private:
 		jeebs_tcp_state tcp{};
 		SharedFd fd;
 		Shares::Place place;
+		uint64_t socket = 0;	// PA's, by which it came
 		bool answered = false;
 		bool closing = false;
 		// A committed record tells of it.
 		bool recorded = false;
-		int looks = 0, copies = 0;
+		// The standby was sent all that TCP had up to here when it was
+		// looked at; more of it waits for a turn on the link.
+		uint64_t copied = 0;
+		bool waits = false;
+		bool had_gaps = false;
+		int looks = 0;
 	};
 
 	// To and from PA: forwards-pa.cc.
@@ -119,14 +129,21 @@ private:
 	[[nodiscard]] Result<void> open(uint32_t channel, uint64_t written,
 	    bool ended, SharedFd);
 	Forward *of_channel(uint32_t channel);
-	void say(uint8_t type, uint32_t channel, uint64_t id);
-	void answer(uint32_t channel, uint64_t id);
+	void say(uint8_t type, const Forward &, uint64_t id);
+	void answer(const Forward &, uint64_t id);
 	void hang_up();
 
 	void keep(Forward &);
+	// forwards-copy.cc
+	enum class Copied { all, some, not_now, never };
 	void covered(uint64_t id, const Result<void> &);
-	std::optional<uint64_t> copy_unread(const Forward &);
-	void look_again(uint64_t id);
+	Copied copy_unread(Forward &, size_t budget);
+	bool copy_rest(const Forward &, uint64_t received, size_t budget);
+	void copy_more(Forward &, size_t budget);
+	void cover(const Forward &, uint64_t to);
+	void look_again(const Forward &, std::chrono::milliseconds);
+	void look(uint64_t id);
+	Forward *asked(uint64_t id);
 	void lose(Forward &);
 	void give_up(Forward &, const char *why);
 	void close(Forward &, const char *why);

@@ -27,6 +27,7 @@ InputCommit::open(const Flow &flow, uint64_t sid, uint32_t rcv_base,
 	s.rcv_base = rcv_base;
 	s.had = had;
 	s.floor = s.shipped_to;
+	s.sent.clear();
 	for (const Kept &k : std::exchange(s.kept, {})) {
 		const auto segment = *Segment::parse(k.packet.bytes());
 		kept_bytes_ -= k.packet.size();
@@ -65,8 +66,13 @@ InputCommit::ship(Stream &s, uint32_t id, const Segment &segment)
 		return hands_.accept(id);
 	if (begin < 0 || ahead > static_cast<int64_t>(reach))
 		return hands_.drop(id);
+	if (s.sent.size() > max_holes &&
+	    static_cast<uint64_t>(begin) > s.sent.contiguous(s.had))
+		return hands_.drop(id);
 	shipped_.push_back({id, segment.flow_to_local(), false, {}});
 	s.shipped_to = std::max(s.shipped_to,
+	    s.had + static_cast<uint64_t>(ahead));
+	s.sent.add(static_cast<uint64_t>(begin),
 	    s.had + static_cast<uint64_t>(ahead));
 	hands_.ship({s.sid, static_cast<uint64_t>(begin), segment.bytes()});
 }
@@ -78,13 +84,23 @@ InputCommit::copy(const Flow &flow, Bytes packet)
 	const auto it = streams_.find(flow);
 	if (!segment || it == streams_.end() || it->second.sid == 0)
 		return;
-	const Stream &s = it->second;
+	Stream &s = it->second;
 	const int64_t begin = static_cast<int64_t>(s.had) +
 	    (segment->seq() - seq_of_offset(s.rcv_base, s.had));
 	if (begin < 0)
 		return;
+	const auto from = static_cast<uint64_t>(begin);
+	s.sent.add(from, from +
+	    static_cast<uint64_t>(segment->end_seq() - segment->seq()));
 	shipped_.push_back({0, flow, true, {}});
-	hands_.ship({s.sid, static_cast<uint64_t>(begin), segment->bytes()});
+	hands_.ship({s.sid, from, segment->bytes()});
+}
+
+uint64_t
+InputCommit::sent_to(const Flow &flow, uint64_t from) const
+{
+	auto it = streams_.find(flow);
+	return it == streams_.end() ? from : it->second.sent.contiguous(from);
 }
 
 void

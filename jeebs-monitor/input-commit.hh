@@ -20,6 +20,7 @@
 #include "buffer.hh"
 #include "flow.hh"
 #include "frame.hh"
+#include "ranges.hh"
 #include "segment.hh"
 
 namespace jeebs {
@@ -40,6 +41,11 @@ public:
 	 * beyond is dropped, and sent again when there is room.
 	 */
 	static constexpr uint64_t reach = 16U << 20;
+	/**
+	 * Holes in a stream, so many; what would make another one is dropped, and
+	 * sent again when there are fewer.
+	 */
+	static constexpr size_t max_holes = 4096;
 	/** Copies of packets of streams that have no standby, bytes. */
 	static constexpr size_t max_kept = 16U << 20;
 
@@ -65,6 +71,11 @@ public:
 	 * the standby, which has to hold it with the others.
 	 */
 	void copy(const Flow &, Bytes ip_packet);
+	/**
+	 * The standby was sent all from this offset of an open stream to the
+	 * one that is returned.
+	 */
+	[[nodiscard]] uint64_t sent_to(const Flow &, uint64_t from) const;
 	/** They pass from here on: those that wait, too. */
 	void uncover(const Flow &);
 	/** None of them passes, ever: another host owns the stream. */
@@ -103,6 +114,7 @@ private:
 		uint32_t rcv_base = 0;
 		uint64_t had = 0;
 		uint64_t shipped_to = 0;	/* since link_down() */
+		Ranges sent;			/* since open() */
 		uint64_t floor = 0;
 		std::vector<Kept> kept;
 	};

@@ -216,6 +216,12 @@ InputGate::copy(const Flow &flow,
 }
 
 uint64_t
+InputGate::sent_to(const Flow &flow, uint64_t from) const
+{
+	return impl_->commit.sent_to(flow, from);
+}
+
+uint64_t
 InputGate::floor(const Flow &flow) const
 {
 	return impl_->commit.floor(flow);

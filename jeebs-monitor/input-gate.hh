@@ -58,6 +58,7 @@ public:
 	// What TCP has already, or gets without passing here.
 	void copy(const Flow &, const std::vector<std::vector<uint8_t>> &);
 	// InputCommit's.
+	uint64_t sent_to(const Flow &, uint64_t from) const;
 	uint64_t floor(const Flow &) const;
 	// No standby matters any more: packets pass.
 	void uncover(const Flow &);

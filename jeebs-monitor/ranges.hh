@@ -43,6 +43,7 @@ public:
 	}
 
 	void clear() { ranges_.clear(); }
+	size_t size() const { return ranges_.size(); }
 
 private:
 	std::map<uint64_t, uint64_t> ranges_;	// begin to end

@@ -16,6 +16,16 @@
 
 namespace jeebs {
 
+void make_room_for_target(int fd, size_t bytes)
+{
+	const int on = 1, size = static_cast<int>(bytes);
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	// It stays what the buffer was at first otherwise (tcp_init_buffer_space).
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, &size, sizeof(size));
+}
+
 Result<void> check_tcp_descriptor(int fd, const jeebs_tcp_state &st)
 {
 	auto side = [fd](auto get, const char *name) -> Result<std::string> {

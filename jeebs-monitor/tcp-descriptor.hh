@@ -25,4 +25,11 @@ namespace jeebs {
  */
 [[nodiscard]] Result<void> silence_tcp(int fd);
 
+/**
+ * Of a connection to a forward's target: the kernel takes so many bytes that nobody
+ * reads, whatever the limits for users are, and an urgent byte is one of the
+ * stream's.
+ */
+void make_room_for_target(int fd, size_t bytes);
+
 } // namespace jeebs

@@ -30,6 +30,8 @@ constexpr uint32_t tcpopt_timestamp = 8;
 
 /** Restored at least: what a client may rightly have in flight to us. */
 constexpr uint32_t min_receive_window = 65535;
+/** More than a standby holds. */
+constexpr uint64_t max_held = 64U << 20;
 
 template <class T>
 Result<void>
@@ -99,14 +101,15 @@ set_options(int fd, const jeebs_tcp_state &s)
 }
 
 Result<void>
-set_window(int fd, const jeebs_tcp_state &s, Seq32 rcv_nxt)
+set_window(int fd, const jeebs_tcp_state &s, Seq32 rcv_nxt, uint64_t held)
 {
 	tcp_repair_window w{};
 	/* One below: the client's next segment, an old one too, updates it. */
 	w.snd_wl1 = (rcv_nxt - 1).value();
 	w.snd_wnd = s.snd_wnd;
 	w.max_window = std::max({s.max_window, s.snd_wnd, 1U});
-	w.rcv_wnd = std::max(s.rcv_wnd, min_receive_window);
+	w.rcv_wnd = std::max(s.rcv_wnd, min_receive_window) +
+	    static_cast<uint32_t>(std::min(held, max_held));
 	w.rcv_wup = rcv_nxt.value();
 	return set(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, w, "TCP_REPAIR_WINDOW");
 }
@@ -197,7 +200,7 @@ private:
 		    .and_then([&] { return connect_silently(fd, flow); })
 		    .and_then([&] { return set_options(fd, s); })
 		    .and_then([&] { return set_timestamp(fd, request); })
-		    .and_then([&] { return set_window(fd, s, rcv); });
+		    .and_then([&] { return set_window(fd, s, rcv, request.held); });
 	}
 
 	static Result<void>

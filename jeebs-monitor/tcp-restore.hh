@@ -17,7 +17,10 @@ namespace jeebs {
 
 /**
  * Where a connection is to go on. snd_off is what the peer has ACKed (what
- * follows is written after release), rcv_off what the application consumed.
+ * follows is written after release), rcv_off what the application consumed; the
+ * peer believes `held` bytes more delivered, so that its window ends farther out:
+ * from beyond the window the kernel takes no ACK (net/ipv4/tcp_input.c,
+ * tcp_sequence).
  * ts_val replaces state.ts_val: the timestamp clock (ms) at this moment,
  * beyond anything that the old host can have sent (RFC 7323 5.3, PAWS).
  */
@@ -26,6 +29,7 @@ struct RestoreRequest {
 	uint64_t snd_off;
 	uint64_t rcv_off;
 	uint32_t ts_val;
+	uint64_t held = 0;
 };
 
 class TcpRestorer {

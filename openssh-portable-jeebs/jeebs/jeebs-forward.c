@@ -16,6 +16,7 @@
 #include "includes.h"
 
 #include <sys/types.h>
+#include <sys/socket.h>
 
 #include <errno.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #include "openbsd-compat/sys-queue.h"
 #include "channels.h"
 #include "log.h"
+#include "misc.h"
 #include "sshbuf.h"
 #include "ssherr.h"
 #include "xmalloc.h"
@@ -40,7 +42,8 @@
 #define TELL_BYTES	(64 * 1024)
 #define MAX_ASKED	64
 /* More than that isn't read before the client has taken some. */
-#define UNSENT_BYTES	(128 * 1024)
+#define MAX_UNSENT	(128 * 1024)
+#define MIN_UNSENT	(8 * 1024)
 
 enum phase { NEW, ASKED, KEPT, LEFT };
 
@@ -50,6 +53,7 @@ struct jeebs_forward {
 	enum phase phase;
 	uint64_t id;		/* jeebsd's name for it */
 	uint64_t free_after;	/* until this record is committed; 0: or so */
+	int put;		/* in the record that is made */
 	int due;		/* no record tells of the phase yet */
 	int over_due;		/* LEFT, and jeebsd hasn't heard so */
 	int end_told;		/* to jeebsd, which lets it out */
@@ -60,16 +64,23 @@ struct jeebs_forward {
 
 static TAILQ_HEAD(jeebs_forwards, jeebs_forward) forwards =
     TAILQ_HEAD_INITIALIZER(forwards);
+static u_int nforwards;
 static int jeebsd = -1;
 
 static struct jeebs_forward *
 forward_new(struct Channel *c)
 {
 	struct jeebs_forward *f = xcalloc(1, sizeof(*f));
+	const int on = 1;
 
+	/* an urgent byte is one of the stream's, or no offset would be right */
+	if (setsockopt(c->sock, SOL_SOCKET, SO_OOBINLINE, &on,
+	    sizeof(on)) == -1)
+		debug_f("SO_OOBINLINE: %s", strerror(errno));
 	f->channel = c->self;
 	jeebs_relay_init(&f->relay);
 	TAILQ_INSERT_TAIL(&forwards, f, entry);
+	nforwards++;
 	c->jeebs = f;
 	return f;
 }
@@ -78,6 +89,7 @@ static void
 forward_free(struct jeebs_forward *f)
 {
 	TAILQ_REMOVE(&forwards, f, entry);
+	nforwards--;
 	jeebs_relay_clear(&f->relay);
 	freezero(f, sizeof(*f));
 }
@@ -311,8 +323,9 @@ jeebs_forward_want(struct ssh *ssh, struct Channel *c)
 {
 	struct jeebs_forward *f = c->jeebs;
 
-	/* a record may have to have it */
-	if (sshbuf_len(c->input) >= UNSENT_BYTES)
+	/* a record may have to have it, with that of the others */
+	if (sshbuf_len(c->input) >= MAXIMUM(MIN_UNSENT,
+	    MINIMUM(MAX_UNSENT, MAX_DATA / 4 / nforwards)))
 		c->io_want &= ~SSH_CHAN_IO_RFD;
 	if (c->type == SSH_CHANNEL_CONNECTING) {
 		if (answer_waits(f))
@@ -432,6 +445,7 @@ snapshot(struct ssh *ssh, struct jeebs_state *st)
 	int r = 0;
 
 	TAILQ_FOREACH(f, &forwards, entry) {
+		f->put = 0;
 		if (f->phase != KEPT || (c = channel_of(ssh, f)) == NULL ||
 		    c->type != SSH_CHANNEL_OPEN)
 			continue;
@@ -453,6 +467,7 @@ snapshot(struct ssh *ssh, struct jeebs_state *st)
 		if ((r = jeebs_relay_put(&f->relay, st, f->channel, f->id,
 		    c->input)) != 0)
 			break;
+		f->put = 1;
 	}
 	return r;
 }
@@ -478,7 +493,7 @@ jeebs_forward_recorded(uint64_t seq)
 		f->due = 0;
 		if (f->phase == LEFT && f->relay.gated && f->free_after == 0)
 			f->free_after = seq;
-		if (f->phase == KEPT)
+		if (f->phase == KEPT && f->put)
 			jeebs_relay_recorded(&f->relay, seq);
 	}
 }

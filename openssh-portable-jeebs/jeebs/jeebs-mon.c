@@ -443,7 +443,8 @@ jeebs_session_start(struct ssh *ssh, struct Authctxt *authctxt)
 	mon.sock = ssh_packet_get_connection_in(ssh);
 	mon.authctxt = authctxt;
 	if (!mon.adopted && ((r = jeebs_tcp_read(mon.sock, &mon.tcp,
-	    &mon.off)) != 0 || (mon.off.fin && (r = SSH_ERR_CONN_CLOSED)))) {
+	    &mon.off)) != 0 || ((mon.off.fin || mon.off.peer_fin) &&
+	    (r = SSH_ERR_CONN_CLOSED)))) {
 		logit("jeebs: not protected: state of the connection: %s",
 		    ssh_err(r));
 		return;

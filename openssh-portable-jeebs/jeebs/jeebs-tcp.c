@@ -25,6 +25,7 @@
 #define STATE_ESTABLISHED	1
 #define STATE_FIN_WAIT1		4
 #define STATE_FIN_WAIT2		5
+#define STATE_CLOSE_WAIT	8
 
 static int
 put_addr(const struct sockaddr_storage *ss, uint16_t *family, uint8_t addr[16],
@@ -181,14 +182,16 @@ jeebs_tcp_read(int fd, struct jeebs_tcp_state *st, struct jeebs_offsets *off)
 	}
 	off->fin = ti2.tcpi_state == STATE_FIN_WAIT1 ||
 	    ti2.tcpi_state == STATE_FIN_WAIT2;
-	if (ti2.tcpi_state != STATE_ESTABLISHED && !off->fin)
+	off->peer_fin = ti2.tcpi_state == STATE_CLOSE_WAIT;
+	if (ti2.tcpi_state != STATE_ESTABLISHED && !off->fin && !off->peer_fin)
 		return SSH_ERR_CONN_CLOSED;
 	/*
 	 * The kernel's queue sequence is the end of the queue: all that was
 	 * written, all that was received.
 	 */
 	off->out = ti.tcpi_bytes_acked + (uint64_t)outq;
-	off->in = ti.tcpi_bytes_received - (uint64_t)inq;
+	off->in = ti.tcpi_bytes_received - (uint64_t)inq -
+	    (uint64_t)off->peer_fin;
 	st->snd_base = snd - (uint32_t)off->out;
 	st->rcv_base = rcv - (uint32_t)ti.tcpi_bytes_received;
 	if (ti.tcpi_options & TCPI_OPT_TIMESTAMPS)

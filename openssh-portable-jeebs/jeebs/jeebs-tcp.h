@@ -14,6 +14,7 @@ struct jeebs_offsets {
 	uint64_t in;	/* client bytes that were read from the socket */
 	uint64_t out;	/* bytes that were written to it */
 	int fin;	/* so was FIN, which counts as one */
+	int peer_fin;	/* the peer's has come, which counts as none */
 };
 
 /*

@@ -25,7 +25,8 @@ stream d "7001/$TARGET:7000" none 2000000
 stream both "7001/$TARGET:7000" 500000 500000
 stream keys "7001/$TARGET:7000" 2000 2000
 # What it doesn't read is in all the buffers on the way, at each crash.
-stream late "7001/$TARGET:7000" 0 0 late
+stream late "7001/$TARGET:7000" 8000000 0 late
+stream file "7001/$TARGET:7000" none file late
 stream_w w m 500000 500000
 streams_run
 for ((i = 1; i <= crashes; i++)); do
@@ -37,6 +38,12 @@ for ((i = 1; i <= crashes; i++)); do
 	check "$i: the same client process" pty j alive
 	((i == crashes)) || { lab boot "$victim"; adoptable 2; }
 done
+sent() {
+	sed -n '$s/sent //p' "$scratch/stream-late.out"
+}
+before=$(sent)
+check "what goes up doesn't wait for what comes down" within 10 eval \
+	'(($(sent) > before + 8000000))'
 end_streams 60
 capture_job=$nested_job capture_pid=$nested_pid stop_capture
 is "j: beginnings, resets and ends that target saw" "$(captured nested \
@@ -44,5 +51,5 @@ is "j: beginnings, resets and ends that target saw" "$(captured nested \
 	sed -n 's/.* Flags \(\[[^]]*\]\).*/\1/p' | tr '\n' ' ')" '[S] [S.] '
 check "$mb MB by -D" eval '[[ ${said_of[d]} == "ok "* ]] &&
 	((${said_of[d]##* } >= mb * 1000000))'
-target_saw_nothing 5
+target_saw_nothing 6
 done_testing

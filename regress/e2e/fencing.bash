@@ -60,7 +60,11 @@ new_bytes() {
 # capture_talk NAME MAC: what the client gets of the VIP, once MAC has spoken.
 capture_talk() {
 	capture client "$1" "src host $VIP and tcp"
-	check "it speaks" within 5 eval '(($(new_bytes "$1" 0 9e9 "$2") > 0))'
+	check "it speaks" within 5 spoke "$1" "$2"
+}
+
+spoke() {
+	(($(new_bytes "$1" 0 9e9 "$2") > 0))
 }
 
 plus() {

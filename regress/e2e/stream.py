@@ -5,10 +5,11 @@
   stream.py serve PORT STOP   says "ready", then what each connection came to
   stream.py run HOST:PORT|PROXYPORT/HOST:PORT|- UP DOWN STOP [late]
       sends UP and expects DOWN bytes a second (0: as fast as it goes, none: none,
-      half: none, and the connection's other half goes on alone)
-      until the file STOP is there, and all of both has come; "-" is standard
-      input and output, PROXYPORT a SOCKS 5 proxy's here. Late, it reads nothing
-      until STOP is there. Says "started", then "ok" and how many bytes went up and
+      half: none, and the connection's other half goes on alone, file: 4 MB and the
+      end of that direction) until the file STOP is there, and all of both has
+      come; "-" is standard input and output, PROXYPORT a SOCKS 5 proxy's here.
+      Late, it reads nothing until STOP is there, and says again and again how many
+      bytes it has "sent". Says "started", then "ok" and how many bytes went up and
       down, or what is wrong.
 
   stream.py churn HOST:PORT STOP
@@ -27,6 +28,8 @@ import time
 
 
 HALF = -2
+FILE = -3
+FILE_SIZE = 4 << 20
 
 
 def frame_len(rate):
@@ -58,13 +61,13 @@ class Stream:
     def send(self, name, rate, stop):
         begin, i, n = time.monotonic(), 0, frame_len(rate)
         while not stop():
-            if rate < 0:
+            if rate in (-1, HALF):
                 time.sleep(0.05)
                 continue
             self.write(frame(name, i, n))
             i += 1
             self.sent += n
-            if rate:
+            if rate > 0:
                 time.sleep(max(0, begin + self.sent / rate - time.monotonic()))
         self.write(b"\0")
 
@@ -107,9 +110,12 @@ def serve_one(c, a, stop):
         s = Stream(c.recv, c.sendall, 0, 0)
         up, down = map(int, s.exactly(32).split())
         used = True
-        half = up == HALF
+        half, file = up == HALF, down == FILE
         s.both(b"down", b"up", down, up, lambda: s.ended.is_set() and
-               (not half or os.path.exists(stop)))
+               (not half or os.path.exists(stop)) or
+               file and s.sent >= FILE_SIZE,
+               end=(lambda: c.shutdown(socket.SHUT_WR)) if file else
+               lambda: None)
         # The end is the client's to make.
         if s.read(1):
             raise ValueError("bytes after the end")
@@ -142,9 +148,10 @@ def write_all(b):
         b = b[os.write(1, b):]
 
 
-def wait_for(file):
+def tell_until(file, st, say):
     while not os.path.exists(file):
-        time.sleep(0.05)
+        print("sent", st.sent, file=say, flush=True)
+        time.sleep(0.1)
 
 
 def run(where, up, down, stop, late):
@@ -169,8 +176,10 @@ def run(where, up, down, stop, late):
                              print("started", file=say, flush=True)), daemon=True).start()
         st.both(b"up", b"down", up, down,
                 lambda: up == HALF or os.path.exists(stop),
-                (lambda: wait_for(stop)) if late else lambda: None,
+                (lambda: tell_until(stop, st, say)) if late else lambda: None,
                 (lambda: s.shutdown(socket.SHUT_WR)) if up == HALF else lambda: None)
+        if down == FILE and read(1):
+            raise ValueError("bytes after the end")
         print("ok", st.sent, st.got, file=say, flush=True)
     except (OSError, EOFError, ValueError) as e:
         print("FAIL", e, file=say, flush=True)
@@ -206,7 +215,7 @@ def churn(where, stop, at_a_time=3):
 
 
 def rate(text):
-    return {"none": -1, "half": HALF}.get(text) or int(text)
+    return {"none": -1, "half": HALF, "file": FILE}.get(text) or int(text)
 
 
 if sys.argv[1] == "serve":

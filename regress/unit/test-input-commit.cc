@@ -86,11 +86,31 @@ BOOST_AUTO_TEST_CASE(what_tcp_has_goes_to_the_standby_without_a_verdict)
 	BOOST_TEST(g.news() == "up to 1");
 	BOOST_TEST(g.commit.committed(3));
 	BOOST_TEST(g.news() == "up to 2");
+	BOOST_TEST(g.commit.sent_to(flow(), 80) == 120U);
+	BOOST_TEST(g.commit.sent_to(flow(), 79) == 79U);
 	// The link's loss is no verdict on it either.
 	g.commit.copy(flow(), packet(80, 20));
 	g.commit.link_down();
 	g.commit.copy(flow(), packet(80, 20));
 	BOOST_TEST(g.news() == "ship 7 at 80");
+}
+
+BOOST_AUTO_TEST_CASE(holes_have_a_limit)
+{
+	Gate g;
+	g.commit.cover(flow());
+	g.commit.open(flow(), 7, rcv_base, 0);
+	const auto n = static_cast<int64_t>(InputCommit::max_holes);
+	for (int64_t i = 0; i <= n; i++)
+		g.commit.packet(1, packet(10 + 2 * i, 1));
+	g.news();
+	g.commit.packet(2, packet(12 + 2 * n, 1));
+	BOOST_TEST(g.news() == "drop 2");
+	g.commit.packet(3, packet(0, 10));
+	g.commit.packet(4, packet(11, 1));
+	BOOST_TEST(g.news() == "ship 7 at 0, ship 7 at 11");
+	g.commit.packet(5, packet(14 + 2 * n, 1));
+	BOOST_TEST(g.news() == fmt::format("ship 7 at {}", 14 + 2 * n));
 }
 
 BOOST_AUTO_TEST_CASE(a_packet_waits_for_the_standby)

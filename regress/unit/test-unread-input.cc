@@ -47,14 +47,15 @@ struct Connection {
 		BOOST_REQUIRE(recv(ours.get(), b.data(), n, MSG_WAITALL) ==
 		    static_cast<ssize_t>(n));
 	}
-	// What is unread, of which n bytes have been sent (loopback is at once,
-	// but not for those that the window had no place for).
-	UnreadInput unread(size_t n) const
+	InputPlace place() const
 	{
-		std::vector<uint8_t> b(n);
-		BOOST_REQUIRE(recv(ours.get(), b.data(), n,
-		    MSG_PEEK | MSG_WAITALL) == static_cast<ssize_t>(n));
-		auto u = unread_input(ours.get());
+		auto p = input_place(ours.get());
+		BOOST_REQUIRE_MESSAGE(p.has_value(), p.error().what);
+		return *p;
+	}
+	UnreadInput unread(uint64_t from, size_t limit = 1 << 20) const
+	{
+		auto u = unread_input(ours.get(), place(), from, limit);
 		BOOST_REQUIRE_MESSAGE(u.has_value(), u.error().what);
 		return *u;
 	}
@@ -68,9 +69,21 @@ struct Connection {
 	}
 };
 
-const Flow flow{IpAddr::parse("10.0.0.100").value(),
-    IpAddr::parse("10.0.0.9").value(), 40000, 7000};
 constexpr uint32_t rcv_base = 0xfffff000;
+
+jeebs_tcp_state
+state(uint32_t snd_wnd = 300 << 7)
+{
+	jeebs_tcp_state s{};
+	s.family = AF_INET;
+	s.local_port = 40000;
+	s.remote_port = 7000;
+	s.local[3] = s.remote[3] = 9;
+	s.rcv_base = rcv_base;
+	s.snd_wnd = snd_wnd;
+	s.snd_wscale = 7;
+	return s;
+}
 
 } // namespace
 
@@ -79,13 +92,12 @@ BOOST_AUTO_TEST_SUITE(unread)
 BOOST_AUTO_TEST_CASE(nothing)
 {
 	Connection c;
-	const auto u = unread_input(c.ours.get());
-	BOOST_REQUIRE(u.has_value());
-	BOOST_TEST((u->offset == 0 && u->bytes.empty() && !u->fin));
-	BOOST_TEST(u->packets(flow, rcv_base).empty());
+	const auto u = c.unread(0);
+	BOOST_TEST((u.offset == 0 && u.bytes.empty() && !u.fin));
+	BOOST_TEST(u.packets(state()).empty());
 	c.say(0, 10);
 	c.read(10);
-	BOOST_TEST(unread_input(c.ours.get())->offset == 10U);
+	BOOST_TEST((c.place().read == 10 && c.place().received == 10));
 }
 
 BOOST_AUTO_TEST_CASE(it_stays_unread)
@@ -94,11 +106,41 @@ BOOST_AUTO_TEST_CASE(it_stays_unread)
 	c.say(0, 1000);
 	c.read(400);
 	for (int i = 0; i < 2; i++) {
-		const auto u = c.unread(600);
-		BOOST_TEST(u.offset == 400U);
-		BOOST_TEST(u.bytes == Connection::bytes(400, 600));
-		BOOST_TEST((!u.fin && u.end() == 1000));
+		BOOST_TEST((c.place().read == 400 && c.place().received == 1000));
+		BOOST_TEST(c.unread(400).bytes == Connection::bytes(400, 600));
+		BOOST_TEST(c.unread(500, 50).bytes == Connection::bytes(500, 50));
+		BOOST_TEST(c.unread(1000).bytes.empty());
 	}
+	BOOST_TEST(!unread_input(c.ours.get(), c.place(), 399, 1).has_value());
+	BOOST_TEST(!unread_input(c.ours.get(), c.place(), 1001, 1).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_reader_in_between_is_noticed)
+{
+	Connection c;
+	c.say(0, 1000);
+	const auto before = c.place();
+	c.read(1);
+	const auto u = unread_input(c.ours.get(), before, 0, 100);
+	BOOST_TEST((!u && u.error().errnum == EAGAIN));
+}
+
+BOOST_AUTO_TEST_CASE(an_urgent_byte_counts)
+{
+	Connection c;
+	const int on = 1;
+	BOOST_REQUIRE(setsockopt(c.ours.get(), SOL_SOCKET, SO_OOBINLINE, &on,
+	    sizeof(on)) == 0);
+	c.say(0, 100);
+	const auto urgent = Connection::bytes(100, 1);
+	BOOST_REQUIRE(send(c.peer.get(), urgent.data(), 1, MSG_OOB) == 1);
+	c.say(101, 100);
+	BOOST_TEST((c.place().read == 0 && c.place().received == 201));
+	BOOST_TEST(c.unread(0).bytes == Connection::bytes(0, 100));
+	const auto u = unread_input(c.ours.get(), c.place(), 100, 10);
+	BOOST_TEST((!u && u.error().errnum == ENODATA));
+	c.read(100);
+	BOOST_TEST(c.unread(100).bytes == Connection::bytes(100, 101));
 }
 
 BOOST_AUTO_TEST_CASE(an_end_is_a_byte_that_nobody_reads)
@@ -106,13 +148,15 @@ BOOST_AUTO_TEST_CASE(an_end_is_a_byte_that_nobody_reads)
 	Connection c;
 	c.say(0, 100);
 	BOOST_REQUIRE(shutdown(c.peer.get(), SHUT_WR) == 0);
-	auto u = c.unread(100);
-	BOOST_TEST((u.fin && u.end() == 101 && u.offset == 0));
-	BOOST_TEST(u.bytes == Connection::bytes(0, 100));
+	BOOST_TEST((c.place().fin && c.place().received == 101));
+	auto u = c.unread(0);
+	BOOST_TEST((u.fin && u.bytes == Connection::bytes(0, 100)));
+	BOOST_TEST(!c.unread(0, 99).fin);
 	c.read(100);
-	u = unread_input(c.ours.get()).value();
-	BOOST_TEST((u.fin && u.end() == 101 && u.offset == 100));
-	const auto packets = u.packets(flow, rcv_base);
+	BOOST_TEST((c.place().read == 100 && c.place().received == 101));
+	u = c.unread(100);
+	BOOST_TEST((u.fin && u.bytes.empty()));
+	const auto packets = u.packets(state());
 	BOOST_REQUIRE(packets.size() == 1U);
 	const auto s = Segment::parse(packets[0]);
 	BOOST_REQUIRE(s.has_value());
@@ -126,14 +170,15 @@ BOOST_AUTO_TEST_CASE(packets_have_all_of_it)
 	u.offset = 5000;
 	u.bytes = Connection::bytes(0, 3 * UnreadInput::max_payload + 1);
 	u.fin = true;
-	const auto packets = u.packets(flow, rcv_base);
+	const auto packets = u.packets(state());
 	std::vector<uint8_t> all;
 	BOOST_TEST(packets.size() == 4U);
 	for (const auto &p : packets) {
 		const auto s = Segment::parse(p);
 		BOOST_REQUIRE(s.has_value());
 		BOOST_TEST((s->checksum_state() == ChecksumState::valid));
-		BOOST_TEST((s->flow_to_local() == flow));
+		BOOST_TEST((s->flow_to_local() == Flow::from_state(state())));
+		BOOST_TEST(s->window() == 300);
 		BOOST_TEST((s->seq() == seq_of_offset(rcv_base,
 		    u.offset + all.size())));
 		all.insert(all.end(), s->payload().begin(), s->payload().end());
@@ -142,7 +187,10 @@ BOOST_AUTO_TEST_CASE(packets_have_all_of_it)
 	BOOST_TEST(all == u.bytes);
 	u.fin = false;
 	u.bytes.resize(UnreadInput::max_payload);
-	BOOST_TEST(u.packets(flow, rcv_base).size() == 1U);
+	BOOST_TEST(u.packets(state()).size() == 1U);
+	// A window that such a packet closed would stay closed.
+	BOOST_TEST(Segment::parse(u.packets(state(0))[0])->window() == 1);
+	BOOST_TEST(Segment::parse(u.packets(state(~0U))[0])->window() == 65535);
 }
 
 BOOST_AUTO_TEST_CASE(no_connection)
@@ -153,9 +201,20 @@ BOOST_AUTO_TEST_CASE(no_connection)
 	    sizeof(at_once)) == 0);
 	c.say(0, 10);
 	c.peer.reset();
-	auto u = unread_input(c.ours.get());
-	BOOST_TEST((u || u.error().errnum != EAGAIN));
-	BOOST_TEST(!unread_input(-1).has_value());
+	const auto p = input_place(c.ours.get());
+	BOOST_TEST((!p && p.error().errnum == ENOTCONN));
+	BOOST_TEST(!input_place(-1).has_value());
+}
+
+// Both have ended: nobody knows any more whether a FIN was counted.
+BOOST_AUTO_TEST_CASE(over)
+{
+	Connection c;
+	c.say(0, 10);
+	BOOST_REQUIRE(shutdown(c.ours.get(), SHUT_WR) == 0 &&
+	    shutdown(c.peer.get(), SHUT_WR) == 0);
+	const auto p = input_place(c.ours.get());
+	BOOST_TEST((!p && p.error().errnum == ENOTCONN));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: ISC
+// What a target had sent before the gate stood: TCP has it, the standby hasn't. It
+// gets it before PA, which doesn't read until then, is answered.
+//
+//   covered -> copied in slices, as the link takes them -> answered -> watched
+#include "forwards.hh"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "frame.hh"
+#include "log.hh"
+#include "segment.hh"
+#include "unread-input.hh"
+
+namespace jeebs {
+
+namespace {
+
+// Bytes at one turn, and those that go however full the link is.
+constexpr size_t slice = 256U << 10, small_slice = 64U << 10;
+// A standby doesn't hold much more of one.
+constexpr uint64_t max_missing = 16U << 20;
+constexpr auto look_period = std::chrono::milliseconds(20),
+    next_slice = std::chrono::milliseconds(1);
+// Of a socket that doesn't keep still.
+constexpr int most_looks = 500;
+// What had come out of order before the gate stood is in order when its target has
+// sent again what got lost.
+constexpr int gap_looks = 100;
+
+} // namespace
+
+// Part of what the socket is still given, of this host's own (InputFeed). True if
+// the standby has all of it now.
+bool
+Forwards::copy_rest(const Forward &f, uint64_t received, size_t budget)
+{
+	const Seq32 next = seq_of_offset(f.tcp.rcv_base, received);
+	for (const InputPart &part : p_.rest(f.flow).parts) {
+		const auto segment = Segment::parse(part.packet);
+		if (!segment)
+			continue;
+		const int64_t begin = static_cast<int64_t>(received) +
+		    (segment->seq() - next) + static_cast<int64_t>(part.from);
+		const auto from = static_cast<uint64_t>(begin);
+		const size_t len = part.to - part.from;
+		if (begin < 0 || p_.gate->sent_to(f.flow, from) >= from + len)
+			continue;
+		if (budget < len)
+			return false;
+		budget -= len;
+		p_.gate->copy(f.flow, split_segment(*segment,
+		    UnreadInput::max_payload, part.from, part.to));
+	}
+	return true;
+}
+
+Forwards::Copied
+Forwards::copy_unread(Forward &f, size_t budget)
+{
+	const auto place = input_place(f.fd.get());
+	auto not_now = [](const Error &e) {
+		return e.errnum == EAGAIN ? Copied::not_now : Copied::never;
+	};
+	if (!place)
+		return not_now(place.error());
+	uint64_t sent = p_.gate->sent_to(f.flow, f.copied);
+	if (sent < place->received && f.answered)
+		cover(f, place->received);
+	sent = p_.gate->sent_to(f.flow, std::max(sent, place->read));
+	if (place->received - std::min(sent, place->received) > max_missing)
+		return Copied::never;
+	if (sent < place->received) {
+		const auto u = unread_input(f.fd.get(), *place, sent, budget);
+		if (!u)
+			return not_now(u.error());
+		p_.gate->copy(f.flow, u->packets(f.tcp));
+		budget -= u->bytes.size();
+		sent = p_.gate->sent_to(f.flow, sent);
+	}
+	f.copied = sent;
+	f.had_gaps = place->had_gaps;
+	if (sent < place->received || !copy_rest(f, place->received, budget))
+		return Copied::some;
+	if (!f.answered)
+		cover(f, std::max(place->received, p_.rest(f.flow).end));
+	return Copied::all;
+}
+
+// The standby must have all up to there to go on with it.
+void
+Forwards::cover(const Forward &f, uint64_t to)
+{
+	Buffer b = p_.sink.buffer();
+	put_cover(b, {f.id, std::max(to, p_.gate->floor(f.flow))});
+	(void)p_.sink.send(std::move(b));
+}
+
+// What TCP gets from here on the standby has.
+void
+Forwards::covered(uint64_t id, const Result<void> &done)
+{
+	Forward *f = asked(id);
+	if (f == nullptr)
+		return;
+	if (!done) {
+		log::error("forward to {}: {}", f->flow.remote_name(),
+		    done.error().what);
+		return give_up(*f, "no input commit");
+	}
+	copy_more(*f, p_.sink.congested() ? small_slice : slice);
+}
+
+// Null if nobody waits for it any more.
+Forwards::Forward *
+Forwards::asked(uint64_t id)
+{
+	auto it = all_.find(id);
+	if (it == all_.end() || !p_.sink.is_up() || !socket_.is_open())
+		return nullptr;
+	Forward &f = it->second;
+	return f.closing || f.socket != sockets_ ? nullptr : &f;
+}
+
+// And the rest, too: the connection is protected.
+void
+Forwards::copy_more(Forward &f, size_t budget)
+{
+	f.waits = false;
+	switch (copy_unread(f, budget)) {
+	case Copied::never:
+		return give_up(f, "over, or too much of it is unread");
+	case Copied::not_now:
+		if (f.looks++ == most_looks)
+			return give_up(f, "it is read before it is kept");
+		return look_again(f, look_period);
+	case Copied::some:
+		f.waits = p_.sink.congested();
+		if (!f.waits)
+			look_again(f, next_slice);
+		return;
+	case Copied::all:
+		break;
+	}
+	f.looks = 0;
+	f.answered = true;
+	answer(f, f.id);
+	if (f.had_gaps)
+		look_again(f, look_period);
+}
+
+void
+Forwards::look_again(const Forward &f, std::chrono::milliseconds after)
+{
+	auto timer = std::make_shared<boost::asio::steady_timer>(p_.io, after);
+	timer->async_wait([weak = weak_from_this(), timer, id = f.id](
+	    boost::system::error_code) {
+		if (auto self = weak.lock())
+			self->look(id);
+	});
+}
+
+void
+Forwards::look(uint64_t id)
+{
+	Forward *f = asked(id);
+	if (f == nullptr)
+		return;
+	if (!f->answered)
+		return copy_more(*f, p_.sink.congested() ? small_slice : slice);
+	(void)copy_unread(*f, slice);
+	if (f->looks++ < gap_looks)
+		look_again(*f, look_period);
+}
+
+bool
+Forwards::waiting() const
+{
+	return socket_.is_open() && std::any_of(all_.begin(), all_.end(),
+	    [](const auto &one) { return one.second.waits; });
+}
+
+void
+Forwards::take_turn()
+{
+	for (auto &[id, one] : all_) {
+		if (!std::exchange(one.waits, false))
+			continue;
+		if (Forward *f = asked(id))
+			copy_more(*f, slice);
+		if (p_.sink.congested())
+			return;
+	}
+}
+
+bool
+Forwards::pending() const
+{
+	return std::any_of(all_.begin(), all_.end(), [this](const auto &one) {
+		const Forward &f = one.second;
+		return f.sid == sid_ && !f.closing && !f.recorded;
+	});
+}
+
+} // namespace jeebs
