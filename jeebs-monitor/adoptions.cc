@@ -255,7 +255,7 @@ Adoptions::restore(Run &r)
 {
 	Time start = BootClock::now();
 	auto fd = p_.restorer.restore({r.s.tcp, r.plan.acked, r.plan.in_off,
-	    r.plan.ts_val, r.plan.held});
+	    r.plan.ts_val});
 	report_->span("TCP restored", start, BootClock::now());
 	if (!fd)
 		return tl::unexpected(fd.error());

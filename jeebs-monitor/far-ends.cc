@@ -25,8 +25,6 @@ namespace {
 constexpr milliseconds answer_wait(700);
 // For all that an ended direction may hold, and FIN behind it.
 constexpr int ended_room = 8 << 20;
-// For what a target had said to a host with a larger buffer than a new one has.
-constexpr uint64_t target_room = 4U << 20;
 
 } // namespace
 
@@ -142,8 +140,7 @@ FarEnds::hand_over(Of &of, AdoptClient::Job &job)
 			auto fd = p_.restorer.restore({e.s.tcp, e.acked,
 			    e.at.taken, e.ts_val, held});
 			if (fd)
-				make_room_for_target(fd->get(),
-				    std::max(target_room, held));
+				make_room_for_target(fd->get(), true);
 			// The kernel's limits are for users: jeebsd may.
 			if (fd && e.at.ended)
 				(void)::setsockopt(fd->get(), SOL_SOCKET,
@@ -211,7 +208,8 @@ FarEnds::go(Of &of)
 			fed_[of.session].push_back(e.s.flow);
 			p_.feeder.add(e.s.flow, std::move(e.tcp), e.at.taken,
 			    seq_of_offset(e.s.tcp.snd_base, e.acked),
-			    InputFeed(std::move(pieces)));
+			    InputFeed(std::move(pieces)),
+			    make_room_for_target);
 		}
 		e.tcp.reset();
 	}

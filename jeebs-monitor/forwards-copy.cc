@@ -74,7 +74,7 @@ Forwards::copy_unread(Forward &f, size_t budget)
 		cover(f, place->received);
 	sent = p_.gate->sent_to(f.flow, std::max(sent, place->read));
 	if (place->received - std::min(sent, place->received) > max_missing)
-		return Copied::never;
+		return Copied::too_much;
 	if (sent < place->received) {
 		const auto u = unread_input(f.fd.get(), *place, sent, budget);
 		if (!u)
@@ -134,7 +134,9 @@ Forwards::copy_more(Forward &f, size_t budget)
 	f.waits = false;
 	switch (copy_unread(f, budget)) {
 	case Copied::never:
-		return give_up(f, "over, or too much of it is unread");
+		return give_up(f, "over, or urgent data");
+	case Copied::too_much:
+		return give_up(f, "too much of it is unread");
 	case Copied::not_now:
 		if (f.looks++ == most_looks)
 			return give_up(f, "it is read before it is kept");

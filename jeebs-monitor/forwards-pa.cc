@@ -180,8 +180,8 @@ Forwards::open(uint32_t channel, uint64_t written, bool ended, SharedFd fd)
 		return fail(fmt::format("a second target of channel {}",
 		    channel));
 	auto refuse = [&](const char *why) -> Result<void> {
-		log::debug("forward of {}: not kept: {}",
-		    log::printable(user_), why);
+		log::info("forward of {} on channel {} isn't kept: {}",
+		    log::printable(user_), channel, why);
 		answer(f, 0);
 		return {};
 	};

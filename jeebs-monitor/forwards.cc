@@ -19,9 +19,6 @@ namespace jeebs {
 
 namespace {
 
-// What a target sends and nobody reads is at the standby, too, which has a limit
-// for it; the kernel's own may be larger (tcp_rmem).
-constexpr size_t receive_buffer = 4U << 20;
 constexpr size_t refresh_slice = 256U << 10;
 
 // Its target's RST, or its user's: no packet will end it any more.
@@ -82,7 +79,7 @@ Forwards::keep(Forward &fresh)
 	p_.table.owners[f.flow] = f.id;
 	p_.table.by_id[f.id] = weak_from_this();
 	p_.may_end(f.flow, false);
-	make_room_for_target(f.fd.get(), receive_buffer);
+	make_room_for_target(f.fd.get());
 	uint64_t had = 0;
 	if (auto now = tcp_progress(f.fd.get()))
 		had = now->received;
@@ -117,6 +114,8 @@ Forwards::lose(Forward &f)
 void
 Forwards::give_up(Forward &f, const char *why)
 {
+	log::info("forward of {} to {} isn't kept: {}", log::printable(user_),
+	    f.flow.remote_name(), why);
 	lose(f);
 	close(f, why);
 }

@@ -135,7 +135,7 @@ private:
 
 	void keep(Forward &);
 	// forwards-copy.cc
-	enum class Copied { all, some, not_now, never };
+	enum class Copied { all, some, not_now, never, too_much };
 	void covered(uint64_t id, const Result<void> &);
 	Copied copy_unread(Forward &, size_t budget);
 	bool copy_rest(const Forward &, uint64_t received, size_t budget);

@@ -35,10 +35,11 @@ InputFeeder::InputFeeder(boost::asio::io_context &io, Injector &injector)
 
 void
 InputFeeder::add(const Flow &flow, SharedFd tcp, uint64_t in_off, Seq32 ack,
-    InputFeed feed)
+    InputFeed feed, std::function<void(int, bool)> room)
 {
 	forget(flow);
-	Fed f{flow, std::move(tcp), in_off, ack, std::move(feed)};
+	Fed f{flow, std::move(tcp), in_off, ack, std::move(feed),
+	    std::move(room)};
 	if (over(f, BootClock::now()))
 		return;
 	all_.push_back(std::move(f));
@@ -55,13 +56,19 @@ InputFeeder::over(Fed &f, Time now)
 
 	if (!moved || !window || unread(f.tcp.get()))
 		return true;
+	if (f.room)
+		f.room(f.tcp.get(), true);
 	for (const InputPart &part : f.feed.due(f.in_off + moved->received,
 	    std::min(*window, portion), now))
 		if (auto ok = injector_.inject(part.packet, f.ack, f.ack,
 		    part.from, part.to); !ok)
 			log::warning("session from {}: injecting: {}",
 			    f.flow.remote_name(), ok.error().what);
-	return f.feed.done();
+	if (!f.feed.done())
+		return false;
+	if (f.room)
+		f.room(f.tcp.get(), false);
+	return true;
 }
 
 void

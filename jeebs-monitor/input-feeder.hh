@@ -4,6 +4,7 @@
 // Owner: Adoptions; event loop's thread only.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -23,9 +24,10 @@ public:
 
 	// tcp: a copy of the session's descriptor, out of repair mode; in_off:
 	// where its socket was restored; ack: a number that it has sent up to.
-	// Gives what fits at once.
+	// Gives what fits at once. room: called with the descriptor before
+	// something is given, and with false when TCP has all of it.
 	void add(const Flow &, SharedFd tcp, uint64_t in_off, Seq32 ack,
-	    InputFeed);
+	    InputFeed, std::function<void(int, bool)> room = {});
 	// Offset that the session's socket will have come to; 0 if nothing of it
 	// is left here.
 	uint64_t delivered(const Flow &) const;
@@ -46,6 +48,7 @@ private:
 		uint64_t in_off;
 		Seq32 ack;
 		InputFeed feed;
+		std::function<void(int, bool)> room;
 	};
 	bool over(Fed &, Time now);
 	void look_later();

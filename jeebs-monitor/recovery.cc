@@ -32,7 +32,6 @@ plan_adoption(const StoredSession &s, const TapFacts *facts,
 		return no("its first record hadn't arrived");
 	p.acked = s.acked_off;
 	p.in_off = s.in_off;
-	p.held = input.known_to - std::min(input.known_to, s.in_off);
 	if (p.acked < s.first_off)
 		return no(fmt::format("{} bytes that the client may lack are "
 		    "gone", s.first_off - p.acked));

@@ -22,7 +22,6 @@ struct AdoptPlan {
 	std::string reason;	// if it isn't
 	uint64_t acked = 0;	// A: the socket's first byte to send
 	uint64_t in_off = 0;	// I: the socket's next byte to receive
-	uint64_t held = 0;	// bytes behind it that are here
 	uint32_t ts_val = 0;	// TCP_TIMESTAMP, ms
 	bool probe = false;	// only the client can tell A: ask it first
 	uint64_t unacked = 0;	// bytes to send again

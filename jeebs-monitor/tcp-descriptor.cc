@@ -5,9 +5,13 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <string>
 
+#include <linux/sock_diag.h>
+
 #include "flow.hh"
+#include "tcp-info.hh"
 #include "unique_fd.hh"
 
 #ifndef SO_NETNS_COOKIE
@@ -16,14 +20,33 @@
 
 namespace jeebs {
 
-void make_room_for_target(int fd, size_t bytes)
+namespace {
+
+// The standby has a limit for it, too (ForwardStore).
+constexpr int target_room = 4 << 20, max_target_room = 64 << 20;
+constexpr uint64_t feed_room = 128 << 10;
+
+} // namespace
+
+void make_room_for_target(int fd, bool feeding)
 {
-	const int on = 1, size = static_cast<int>(bytes);
+	uint32_t memory[SK_MEMINFO_VARS] = {};
+	socklen_t len = sizeof(memory);
+	const int on = 1;
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &len);
+	// What it promised and then had no place for its target would send again
+	// less and less often. But what it is given was promised long ago, and
+	// with free space beside that it would promise more each time.
+	const uint64_t more = feeding ? feed_room :
+	    receive_window(fd).value_or(0);
+	// The kernel takes twice the size, for what packets need beside bytes.
+	const int size = static_cast<int>(std::clamp<uint64_t>(
+	    memory[SK_MEMINFO_RMEM_ALLOC] / 2 + more, target_room,
+	    max_target_room));
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	// It stays what the buffer was at first otherwise (tcp_init_buffer_space).
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_WINDOW_CLAMP, &size, sizeof(size));
 }
 
 Result<void> check_tcp_descriptor(int fd, const jeebs_tcp_state &st)

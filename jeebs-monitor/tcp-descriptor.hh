@@ -3,6 +3,8 @@
 // its state (tcp-info.hh). Owner: nobody, functions. Any thread.
 #pragma once
 
+#include <cstdint>
+
 #include <linux/jeebs.h>
 
 #include "result.hh"
@@ -26,10 +28,12 @@ namespace jeebs {
 [[nodiscard]] Result<void> silence_tcp(int fd);
 
 /**
- * Of a connection to a forward's target: the kernel takes so many bytes that nobody
- * reads, whatever the limits for users are, and an urgent byte is one of the
- * stream's.
+ * Of a connection to a forward's target: the kernel takes some 4 to 8 MB that nobody
+ * reads, whatever the limits for users are, and in any case what it has and has
+ * promised to take. While a restored one is given what another host had (feeding)
+ * it is to be called before each portion, of at most 64 KB. An urgent byte is one of
+ * the stream's.
  */
-void make_room_for_target(int fd, size_t bytes);
+void make_room_for_target(int fd, bool feeding = false);
 
 } // namespace jeebs

@@ -108,8 +108,8 @@ set_window(int fd, const jeebs_tcp_state &s, Seq32 rcv_nxt, uint64_t held)
 	w.snd_wl1 = (rcv_nxt - 1).value();
 	w.snd_wnd = s.snd_wnd;
 	w.max_window = std::max({s.max_window, s.snd_wnd, 1U});
-	w.rcv_wnd = std::max(s.rcv_wnd, min_receive_window) +
-	    static_cast<uint32_t>(std::min(held, max_held));
+	w.rcv_wnd = std::max(s.rcv_wnd, min_receive_window +
+	    static_cast<uint32_t>(std::min(held, max_held)));
 	w.rcv_wup = rcv_nxt.value();
 	return set(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, w, "TCP_REPAIR_WINDOW");
 }
