@@ -247,9 +247,9 @@ void ExportSession::resettle()
 void ExportSession::take_turn(uint64_t turn)
 {
 	served_ = turn;
+	shipper_->drained();
 	if (forwards_)
 		forwards_->take_turn();
-	shipper_->drained();
 }
 
 size_t ExportSession::unfinished() const

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <utility>
+#include <vector>
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -21,17 +21,19 @@ namespace jeebs {
 
 namespace {
 
-// Bytes at one turn, and those that go however full the link is.
-constexpr size_t slice = 256U << 10, small_slice = 64U << 10;
+// Bytes at one turn, and how many of a session's forwards have one.
+constexpr size_t slice = 256U << 10;
+constexpr int turns = 4;
 // A standby doesn't hold much more of one.
 constexpr uint64_t max_missing = 16U << 20;
 constexpr auto look_period = std::chrono::milliseconds(20),
-    next_slice = std::chrono::milliseconds(1);
+    next_slice = std::chrono::milliseconds(1),
+    gap_period = std::chrono::milliseconds(4);
 // Of a socket that doesn't keep still.
 constexpr int most_looks = 500;
 // What had come out of order before the gate stood is in order when its target has
 // sent again what got lost.
-constexpr int gap_looks = 100;
+constexpr int gap_looks = 500;
 
 } // namespace
 
@@ -60,9 +62,11 @@ Forwards::copy_rest(const Forward &f, uint64_t received, size_t budget)
 	return true;
 }
 
+// Of a full link only a turn on it, or what is needed to know that nothing is.
 Forwards::Copied
-Forwards::copy_unread(Forward &f, size_t budget)
+Forwards::copy_unread(Forward &f, bool turn)
 {
+	size_t budget = turn || !p_.sink.congested() ? slice : 0;
 	const auto place = input_place(f.fd.get());
 	auto not_now = [](const Error &e) {
 		return e.errnum == EAGAIN ? Copied::not_now : Copied::never;
@@ -75,7 +79,7 @@ Forwards::copy_unread(Forward &f, size_t budget)
 	sent = p_.gate->sent_to(f.flow, std::max(sent, place->read));
 	if (place->received - std::min(sent, place->received) > max_missing)
 		return Copied::too_much;
-	if (sent < place->received) {
+	if (sent < place->received && budget != 0) {
 		const auto u = unread_input(f.fd.get(), *place, sent, budget);
 		if (!u)
 			return not_now(u.error());
@@ -85,8 +89,11 @@ Forwards::copy_unread(Forward &f, size_t budget)
 	}
 	f.copied = sent;
 	f.had_gaps = place->had_gaps;
-	if (sent < place->received || !copy_rest(f, place->received, budget))
+	f.waits = false;
+	if (sent < place->received || !copy_rest(f, place->received, budget)) {
+		f.waits = p_.sink.congested();
 		return Copied::some;
+	}
 	if (!f.answered)
 		cover(f, std::max(place->received, p_.rest(f.flow).end));
 	return Copied::all;
@@ -113,7 +120,7 @@ Forwards::covered(uint64_t id, const Result<void> &done)
 		    done.error().what);
 		return give_up(*f, "no input commit");
 	}
-	copy_more(*f, p_.sink.congested() ? small_slice : slice);
+	copy_more(*f, false);
 }
 
 // Null if nobody waits for it any more.
@@ -129,10 +136,9 @@ Forwards::asked(uint64_t id)
 
 // And the rest, too: the connection is protected.
 void
-Forwards::copy_more(Forward &f, size_t budget)
+Forwards::copy_more(Forward &f, bool turn)
 {
-	f.waits = false;
-	switch (copy_unread(f, budget)) {
+	switch (copy_unread(f, turn)) {
 	case Copied::never:
 		return give_up(f, "over, or urgent data");
 	case Copied::too_much:
@@ -142,7 +148,6 @@ Forwards::copy_more(Forward &f, size_t budget)
 			return give_up(f, "it is read before it is kept");
 		return look_again(f, look_period);
 	case Copied::some:
-		f.waits = p_.sink.congested();
 		if (!f.waits)
 			look_again(f, next_slice);
 		return;
@@ -153,7 +158,7 @@ Forwards::copy_more(Forward &f, size_t budget)
 	f.answered = true;
 	answer(f, f.id);
 	if (f.had_gaps)
-		look_again(f, look_period);
+		look_again(f, gap_period);
 }
 
 void
@@ -174,10 +179,10 @@ Forwards::look(uint64_t id)
 	if (f == nullptr)
 		return;
 	if (!f->answered)
-		return copy_more(*f, p_.sink.congested() ? small_slice : slice);
-	(void)copy_unread(*f, slice);
+		return copy_more(*f, false);
+	(void)copy_unread(*f, false);
 	if (f->looks++ < gap_looks)
-		look_again(*f, look_period);
+		look_again(*f, gap_period);
 }
 
 bool
@@ -190,13 +195,26 @@ Forwards::waiting() const
 void
 Forwards::take_turn()
 {
-	for (auto &[id, one] : all_) {
-		if (!std::exchange(one.waits, false))
-			continue;
-		if (Forward *f = asked(id))
-			copy_more(*f, slice);
-		if (p_.sink.congested())
+	std::vector<uint64_t> waiting;
+	for (auto &[id, f] : all_)
+		if (f.waits)
+			waiting.push_back(id);
+	// Who comes after the last one that had a turn.
+	std::sort(waiting.begin(), waiting.end());
+	std::rotate(waiting.begin(), std::upper_bound(waiting.begin(),
+	    waiting.end(), last_turn_), waiting.end());
+	for (int n = 0; uint64_t id : waiting) {
+		if (n++ == turns)
 			return;
+		all_.at(id).waits = false;
+		Forward *f = asked(id);
+		if (f == nullptr)
+			continue;
+		last_turn_ = id;
+		if (f->answered)
+			(void)copy_unread(*f, true);
+		else
+			copy_more(*f, true);
 	}
 }
 

@@ -19,7 +19,6 @@ namespace jeebs {
 
 namespace {
 
-constexpr size_t refresh_slice = 256U << 10;
 
 // Its target's RST, or its user's: no packet will end it any more.
 bool
@@ -221,7 +220,7 @@ Forwards::refresh(Buffer &b)
 		if (refresh_tcp_state(f.fd.get(), f.tcp))
 			(void)put_tcp(b, id, f.tcp);
 		if (f.answered)
-			(void)copy_unread(f, refresh_slice);
+			(void)copy_unread(f, false);
 	}
 }
 

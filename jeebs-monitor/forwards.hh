@@ -137,9 +137,9 @@ private:
 	// forwards-copy.cc
 	enum class Copied { all, some, not_now, never, too_much };
 	void covered(uint64_t id, const Result<void> &);
-	Copied copy_unread(Forward &, size_t budget);
+	Copied copy_unread(Forward &, bool turn);
 	bool copy_rest(const Forward &, uint64_t received, size_t budget);
-	void copy_more(Forward &, size_t budget);
+	void copy_more(Forward &, bool turn);
 	void cover(const Forward &, uint64_t to);
 	void look_again(const Forward &, std::chrono::milliseconds);
 	void look(uint64_t id);
@@ -157,6 +157,7 @@ private:
 	uint64_t sid_ = 0;
 	uint64_t sockets_ = 0;	// so many there were
 	std::unordered_map<uint64_t, Forward> all_;	// by id
+	uint64_t last_turn_ = 0;
 };
 
 } // namespace jeebs

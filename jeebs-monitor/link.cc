@@ -46,6 +46,7 @@ public:
 	LinkStats stats;
 	LinkOptions options;
 	bool congested = false;
+	bool overflowed = false;	// no frame more on this connection
 
 private:
 	void connect();
@@ -290,7 +291,7 @@ void Link::Impl::lost(const ConnectionPtr &c, const std::string &reason)
 		refuse(reason);
 	} else {
 		current.reset();
-		congested = false;
+		congested = overflowed = false;
 		stats.queued = 0;
 		stats.last_down = reason;
 		log::warning("link: down: {}", reason);
@@ -317,10 +318,17 @@ bool Link::Impl::send(Buffer b)
 {
 	if (current == nullptr)
 		return false;
+	if (overflowed)
+		return false;
 	if (current->queued() + b.size() > options.queue_max) {
 		// Dropping frames would tear the stream: a new connection
-		// begins it anew.
-		current->lose("the peer doesn't take what it is sent");
+		// begins it anew. But whoever sends doesn't expect to lose the
+		// link by it.
+		overflowed = true;
+		asio::post(io_, [weak = std::weak_ptr(current)] {
+			if (auto c = weak.lock())
+				c->lose("the peer doesn't take what it is sent");
+		});
 		return false;
 	}
 	current->enqueue(std::move(b));

@@ -2,6 +2,8 @@
 #include "packet-queue.hh"
 
 #include <array>
+#include <chrono>
+#include <thread>
 
 // Before the kernel's headers, which then leave its types alone.
 #include <netinet/in.h>
@@ -20,6 +22,8 @@ namespace jeebs {
 namespace {
 
 constexpr int receive_buffer = 32 << 20;
+constexpr int bind_tries = 100;
+constexpr std::chrono::milliseconds bind_pause(10);
 constexpr size_t packets_per_turn = 256;
 
 } // namespace
@@ -86,8 +90,19 @@ PacketQueue::Impl::bind(uint32_t length, bool whole)
 	nlmsghdr *config = nfq_nlmsg_put(request.data(), NFQNL_MSG_CONFIG,
 	    number);
 	nfq_nlmsg_cfg_put_cmd(config, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
-	if (auto r = configure(config); !r)
-		return r;
+	auto bound = configure(config);
+	/* One that was killed has it until the kernel has done with it. */
+	for (int i = 0; i < bind_tries && !bound; i++) {
+		if (bound.error().errnum != EPERM &&
+		    bound.error().errnum != EBUSY)
+			break;
+		std::this_thread::sleep_for(bind_pause);
+		config = nfq_nlmsg_put(request.data(), NFQNL_MSG_CONFIG, number);
+		nfq_nlmsg_cfg_put_cmd(config, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
+		bound = configure(config);
+	}
+	if (!bound)
+		return bound;
 	/* Without NFQA_CFG_F_GSO the kernel segments, completes checksums. */
 	config = nfq_nlmsg_put(request.data(), NFQNL_MSG_CONFIG, number);
 	nfq_nlmsg_cfg_put_params(config, NFQNL_COPY_PACKET, 0xffff);

@@ -58,7 +58,8 @@ struct jeebs_forward {
 	int over_due;		/* LEFT, and jeebsd hasn't heard so */
 	int end_told;		/* to jeebsd, which lets it out */
 	int told;		/* jeebsd, that the standby knows it */
-	uint64_t taken_told;
+	uint64_t taken, taken_told;
+	int taken_due;		/* jeebsd hasn't heard it */
 	struct jeebs_relay relay;
 };
 
@@ -205,7 +206,7 @@ jeebs_forward_attach(struct ssh *ssh, int sock, int free)
 		f->phase = NEW;
 		f->id = 0;
 		jeebs_relay_attach(&f->relay);
-		f->told = 0;
+		f->told = f->taken_due = 0;
 		f->taken_told = 0;
 		f->end_told = 0;
 		f->free_after = 0;
@@ -387,6 +388,17 @@ is_ended(const struct jeebs_forward *f, const struct Channel *c)
 }
 
 static void
+tell_taken(struct jeebs_forward *f)
+{
+	if (f->phase != KEPT || !f->taken_due ||
+	    say(JEEBS_MSG_FORWARD_TAKEN, f, &f->taken, NULL) != 0)
+		return;
+	f->told = 1;
+	f->taken_due = 0;
+	f->taken_told = f->taken;
+}
+
+static void
 observe(struct ssh *ssh)
 {
 	struct jeebs_forward *f, *next;
@@ -425,6 +437,7 @@ observe(struct ssh *ssh)
 		    !f->end_told &&
 		    say(JEEBS_MSG_FORWARD_END, f, NULL, NULL) == 0)
 			f->end_told = 1;
+		tell_taken(f);
 	}
 }
 
@@ -502,19 +515,16 @@ void
 jeebs_forward_committed(uint64_t seq)
 {
 	struct jeebs_forward *f;
-	uint64_t taken;
 
 	TAILQ_FOREACH(f, &forwards, entry) {
 		if (f->phase == LEFT && f->free_after != 0 &&
 		    f->free_after <= seq)
 			f->relay.gated = 0;
 		if (f->phase == KEPT &&
-		    jeebs_relay_committed(&f->relay, seq, &taken) &&
-		    (!f->told || taken - f->taken_told >= TELL_BYTES) &&
-		    say(JEEBS_MSG_FORWARD_TAKEN, f, &taken, NULL) == 0) {
-			f->told = 1;
-			f->taken_told = taken;
-		}
+		    jeebs_relay_committed(&f->relay, seq, &f->taken) &&
+		    (!f->told || f->taken - f->taken_told >= TELL_BYTES))
+			f->taken_due = 1;
+		tell_taken(f);
 	}
 }
 

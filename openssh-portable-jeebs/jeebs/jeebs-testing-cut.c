@@ -137,13 +137,18 @@ put_digest(struct sshbuf *m, struct jeebs_state *st)
 {
 	struct sshbuf *all = sshbuf_new();
 	u_char digest[32];
+	size_t before;
 	u_int tag;
 
 	if (all == NULL)
 		fatal_f("out of memory");
 	for (tag = JEEBS_TAG_TRANSPORT; tag <= JEEBS_TAG_LAST; tag++) {
+		before = sshbuf_len(all) + 1;
 		must(sshbuf_put_u8(all, tag), "tag");
 		must(jeebs_state_each(st, tag, put_object, NULL, all), "each");
+		/* a new tag changes nothing where there is none of it */
+		if (sshbuf_len(all) == before)
+			must(sshbuf_consume_end(all, 1), "tag");
 	}
 	must(ssh_digest_buffer(SSH_DIGEST_SHA256, all, digest,
 	    sizeof(digest)), "digest");

@@ -81,12 +81,10 @@ start_sshd() {
 		-f /etc/ssh/sshd_config </dev/null >/dev/null 2>&1 &"
 }
 
-# restart_jeebsd HOST [PID...]: killed, and started anew as soon as it is gone, while
+# restart_jeebsd HOST [PID...]: killed, and started anew in the same breath, while
 # PIDs are killed between.
 restart_jeebsd() {
-	lab exec "$1" -- bash -c 'old=$(</run/jeebsd.pid)
-		kill -KILL "$old" "${@:2}"
-		while grep -qs "State:.[^Z]" "/proc/$old/status"; do :; done
+	lab exec "$1" -- bash -c 'kill -KILL "$(</run/jeebsd.pid)" "${@:2}"
 		for f in /proc/$$/fd/*; do
 			((${f##*/} <= 2 || ${f##*/} == 255)) || eval "exec ${f##*/}>&-"
 		done

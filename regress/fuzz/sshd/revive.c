@@ -15,6 +15,7 @@ put_object(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
 static void
 say(struct parts_said *said, u_char last)
 {
+	size_t before;
 	u_int tag;
 
 	said->last = last;
@@ -23,9 +24,14 @@ say(struct parts_said *said, u_char last)
 	if (sshbuf_putb(said->stream, rv.stream) != 0)
 		abort();
 	for (tag = JEEBS_TAG_TRANSPORT; tag <= JEEBS_TAG_LAST; tag++) {
+		before = sshbuf_len(said->objects) + 1;
 		if (sshbuf_put_u8(said->objects, tag) != 0 ||
 		    jeebs_state_each(rv.state, tag, put_object, NULL,
 		    said->objects) != 0)
+			abort();
+		/* a new tag changes nothing where there is none of it */
+		if (sshbuf_len(said->objects) == before &&
+		    sshbuf_consume_end(said->objects, 1) != 0)
 			abort();
 	}
 }
