@@ -78,7 +78,7 @@ Forwards::keep(Forward &fresh)
 	p_.table.owners[f.flow] = f.id;
 	p_.table.by_id[f.id] = weak_from_this();
 	p_.may_end(f.flow, false);
-	make_room_for_target(f.fd.get());
+	make_room_for_target(f.fd.get(), !p_.rest(f.flow).parts.empty());
 	uint64_t had = 0;
 	if (auto now = tcp_progress(f.fd.get()))
 		had = now->received;
