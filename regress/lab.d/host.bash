@@ -284,6 +284,10 @@ lab_boot() {
 	(($# == 1)) || { (($# == 2)) && [[ $2 == --no-wait ]] && nowait=1; } ||
 		die "usage: boot HOST [--no-wait]"
 	need_host "$h"
+	# One that was killed takes a moment to be gone.
+	while [[ -e $state/dark/$h ]] && host_up "$h"; do
+		sleep 0.01
+	done
 	! host_up "$h" || die "$h is up already"
 	freezer_known
 	stock=$(<"$state/stock")
