@@ -56,13 +56,15 @@ scp_over() {
 	cut_job[$n]=$!
 }
 lab exec alpha -- cp "$scratch/file" /home/file
-for n in up down; do
-	master "$n" vip
-done
+in_pieces up 1000
+master up "${pieces[@]}" vip
+master down vip
 scp_over up "$scratch/file" vip:copy
 check "up: it has begun" within 10 lab exec alpha -- sh -c "test -s ~$USER_NAME/copy"
 at_point cut-input
+touch "$scratch/pieces-up"
 reached up
+rm "$scratch/pieces-up"
 scp_over down vip:/home/file "$scratch/copy"
 check "down: it has begun" within 10 test -s "$scratch/copy"
 at_point part-written
