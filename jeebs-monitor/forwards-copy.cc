@@ -25,7 +25,7 @@ namespace {
 constexpr size_t slice = 256U << 10;
 constexpr int turns = 4;
 // A standby doesn't hold much more of one.
-constexpr uint64_t max_missing = 16U << 20;
+constexpr uint64_t max_missing = 24U << 20;
 constexpr auto look_period = std::chrono::milliseconds(20),
     next_slice = std::chrono::milliseconds(1),
     gap_period = std::chrono::milliseconds(4);

@@ -31,7 +31,7 @@ constexpr uint32_t tcpopt_timestamp = 8;
 /** Restored at least: what a client may rightly have in flight to us. */
 constexpr uint32_t min_receive_window = 65535;
 /** More than a standby holds. */
-constexpr uint64_t max_held = 64U << 20;
+constexpr uint64_t max_held = 64U << 20, full_buffer = 4U << 20;
 
 template <class T>
 Result<void>
@@ -108,8 +108,10 @@ set_window(int fd, const jeebs_tcp_state &s, Seq32 rcv_nxt, uint64_t held)
 	w.snd_wl1 = (rcv_nxt - 1).value();
 	w.snd_wnd = s.snd_wnd;
 	w.max_window = std::max({s.max_window, s.snd_wnd, 1U});
-	w.rcv_wnd = std::max(s.rcv_wnd, min_receive_window +
-	    static_cast<uint32_t>(std::min(held, max_held)));
+	/* Whose buffer was full had promised nothing. */
+	w.rcv_wnd = std::max(s.rcv_wnd, static_cast<uint32_t>(
+	    std::min(held, max_held)) + (held < full_buffer ?
+	    min_receive_window : 0));
 	w.rcv_wup = rcv_nxt.value();
 	return set(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, w, "TCP_REPAIR_WINDOW");
 }
