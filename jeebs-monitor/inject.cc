@@ -26,7 +26,8 @@ namespace jeebs {
 namespace {
 
 constexpr uint32_t tun_mtu = 65535;
-constexpr size_t max_payload = 1400;
+// Of many small ones MSG_PEEK walks the queue anew for each (tcp_recvmsg_locked).
+constexpr size_t max_payload = 16384;
 constexpr uint32_t rp_filter_loose = 2;
 
 using Buffer = std::array<char, 512>;

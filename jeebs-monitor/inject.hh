@@ -32,7 +32,7 @@ public:
 
 	/**
 	 * One IP packet from tap or hold. Completes a partial checksum, refuses
-	 * a wrong one, splits above 1400 bytes (GRO), and moves the ACK field
+	 * a wrong one, splits above 16 KB, and moves the ACK field
 	 * into [snd_una, snd_nxt]: the kernel discards a packet that ACKs more
 	 * than it sent, or too far below what was ACKed, data and all. Both
 	 * equal to the restored offset's number is always right. from, to:

@@ -24,7 +24,7 @@ namespace {
 
 // The standby has a limit for it, too (ForwardStore).
 constexpr int target_room = 4 << 20, max_target_room = 64 << 20;
-constexpr uint64_t feed_room = 64 << 10;
+constexpr uint64_t feed_room = 128 << 10;
 
 } // namespace
 
