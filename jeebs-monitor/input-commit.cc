@@ -69,12 +69,19 @@ InputCommit::ship(Stream &s, uint32_t id, const Segment &segment)
 	if (s.sent.size() > max_holes &&
 	    static_cast<uint64_t>(begin) > s.sent.contiguous(s.had))
 		return hands_.drop(id);
-	shipped_.push_back({id, segment.flow_to_local(), false, {}});
 	s.shipped_to = std::max(s.shipped_to,
 	    s.had + static_cast<uint64_t>(ahead));
-	s.sent.add(static_cast<uint64_t>(begin),
-	    s.had + static_cast<uint64_t>(ahead));
-	hands_.ship({s.sid, static_cast<uint64_t>(begin), segment.bytes()});
+	send(s, static_cast<uint64_t>(begin), segment, id, false);
+}
+
+void
+InputCommit::send(Stream &s, uint64_t begin, const Segment &segment,
+    uint32_t id, bool passed)
+{
+	s.sent.add(begin, begin +
+	    static_cast<uint64_t>(segment.end_seq() - segment.seq()));
+	shipped_.push_back({id, segment.flow_to_local(), passed, {}});
+	hands_.ship({s.sid, begin, segment.bytes()});
 }
 
 void
@@ -87,13 +94,8 @@ InputCommit::copy(const Flow &flow, Bytes packet)
 	Stream &s = it->second;
 	const int64_t begin = static_cast<int64_t>(s.had) +
 	    (segment->seq() - seq_of_offset(s.rcv_base, s.had));
-	if (begin < 0)
-		return;
-	const auto from = static_cast<uint64_t>(begin);
-	s.sent.add(from, from +
-	    static_cast<uint64_t>(segment->end_seq() - segment->seq()));
-	shipped_.push_back({0, flow, true, {}});
-	hands_.ship({s.sid, from, segment->bytes()});
+	if (begin >= 0)
+		send(s, static_cast<uint64_t>(begin), *segment, 0, true);
 }
 
 uint64_t

@@ -127,6 +127,8 @@ private:
 	using Fate = Stream::Fate;
 	void keep(Stream &, uint32_t id, Bytes);
 	void ship(Stream &, uint32_t id, const Segment &);
+	void send(Stream &, uint64_t begin, const Segment &, uint32_t id,
+	    bool passed);
 	void reset(const Flow &, uint32_t id);
 	void settle(const Flow &, Stream &,
 	    const std::function<void(uint32_t)> &verdict);

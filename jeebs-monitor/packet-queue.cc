@@ -87,24 +87,22 @@ Result<void>
 PacketQueue::Impl::bind(uint32_t length, bool whole)
 {
 	alignas(nlmsghdr) std::array<char, 512> request;
-	nlmsghdr *config = nfq_nlmsg_put(request.data(), NFQNL_MSG_CONFIG,
-	    number);
-	nfq_nlmsg_cfg_put_cmd(config, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
-	auto bound = configure(config);
-	/* One that was killed has it until the kernel has done with it. */
-	for (int i = 0; i < bind_tries && !bound; i++) {
-		if (bound.error().errnum != EPERM &&
-		    bound.error().errnum != EBUSY)
+	for (int tries = 0;; tries++) {
+		nlmsghdr *command = nfq_nlmsg_put(request.data(),
+		    NFQNL_MSG_CONFIG, number);
+		nfq_nlmsg_cfg_put_cmd(command, AF_UNSPEC,
+		    NFQNL_CFG_CMD_BIND);
+		auto bound = configure(command);
+		if (bound)
 			break;
+		/* One that was killed has it until the kernel is done. */
+		const int why = bound.error().errnum;
+		if (tries == bind_tries || (why != EPERM && why != EBUSY))
+			return bound;
 		std::this_thread::sleep_for(bind_pause);
-		config = nfq_nlmsg_put(request.data(), NFQNL_MSG_CONFIG, number);
-		nfq_nlmsg_cfg_put_cmd(config, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
-		bound = configure(config);
 	}
-	if (!bound)
-		return bound;
 	/* Without NFQA_CFG_F_GSO the kernel segments, completes checksums. */
-	config = nfq_nlmsg_put(request.data(), NFQNL_MSG_CONFIG, number);
+	nlmsghdr *config = nfq_nlmsg_put(request.data(), NFQNL_MSG_CONFIG, number);
 	nfq_nlmsg_cfg_put_params(config, NFQNL_COPY_PACKET, 0xffff);
 	nfq_nlmsg_cfg_put_qmaxlen(config, length);
 	mnl_attr_put_u32(config, NFQA_CFG_FLAGS,

@@ -3,8 +3,6 @@
 // its state (tcp-info.hh). Owner: nobody, functions. Any thread.
 #pragma once
 
-#include <cstdint>
-
 #include <linux/jeebs.h>
 
 #include "result.hh"

@@ -30,7 +30,7 @@ constexpr uint32_t tcpopt_timestamp = 8;
 
 /** Restored at least: what a client may rightly have in flight to us. */
 constexpr uint32_t min_receive_window = 65535;
-/** More than a standby holds. */
+/** More than a standby holds, and what fills a receive buffer. */
 constexpr uint64_t max_held = 64U << 20, full_buffer = 4U << 20;
 
 template <class T>
