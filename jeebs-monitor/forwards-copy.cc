@@ -42,16 +42,14 @@ constexpr int gap_looks = 500;
 bool
 Forwards::copy_rest(const Forward &f, uint64_t received, size_t budget)
 {
-	const Seq32 next = seq_of_offset(f.tcp.rcv_base, received);
 	for (const InputPart &part : p_.rest(f.flow).parts) {
 		const auto segment = Segment::parse(part.packet);
 		if (!segment)
 			continue;
-		const int64_t begin = static_cast<int64_t>(received) +
-		    (segment->seq() - next) + static_cast<int64_t>(part.from);
-		const auto from = static_cast<uint64_t>(begin);
+		const uint64_t from = offset_of_seq(f.tcp.rcv_base,
+		    segment->seq() + static_cast<uint32_t>(part.from), received);
 		const size_t len = part.to - part.from;
-		if (begin < 0 || p_.gate->sent_to(f.flow, from) >= from + len)
+		if (p_.gate->sent_to(f.flow, from) >= from + len)
 			continue;
 		if (budget < len)
 			return false;
