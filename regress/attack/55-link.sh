@@ -164,6 +164,8 @@ check "the session lives" shell_answers a 15000
 
 # The standby's place, with its key.
 stop_jeebsd beta
+check "its port is free" within 5 lab exec beta -- bash -c \
+	"[[ -z \$(ss -Hltn 'sport = :$port') ]]"
 lies beta alpha listen 0.0.0.0 "$port" unknown-type open-nonsense \
 	record-of-unknown commit closed drop key resign-older-epoch
 check "records from a standby end the connection" grep -q \
