@@ -333,6 +333,8 @@ prepare_poll(struct ssh *ssh, struct pollfd *pfd)
 	    jeebs_recorder_fd(ex.recorder) : ex.timer;
 	pfd[2].fd = jeebs_forward_fd();
 	pfd[0].events = pfd[1].events = pfd[2].events = POLLIN;
+	if (jeebs_forward_unsaid())
+		pfd[2].events |= POLLOUT;
 }
 
 static int

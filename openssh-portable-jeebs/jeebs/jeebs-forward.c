@@ -67,6 +67,7 @@ static TAILQ_HEAD(jeebs_forwards, jeebs_forward) forwards =
     TAILQ_HEAD_INITIALIZER(forwards);
 static u_int nforwards;
 static int jeebsd = -1;
+static int unsaid;		/* for want of room on the way to jeebsd */
 
 static struct jeebs_forward *
 forward_new(struct Channel *c)
@@ -148,7 +149,9 @@ say(enum jeebs_msg type, const struct jeebs_forward *f, const uint64_t *n,
 	sshbuf_free(m);
 	if (r == 0)
 		return 0;
-	if (r != SSH_ERR_SYSTEM_ERROR || errno != EAGAIN) {
+	if (r == SSH_ERR_SYSTEM_ERROR && errno == EAGAIN)
+		unsaid = 1;
+	else {
 		debug_fr(r, "jeebsd");
 		hung_up();
 	}
@@ -227,6 +230,12 @@ jeebs_forward_fd(void)
 	return jeebsd;
 }
 
+int
+jeebs_forward_unsaid(void)
+{
+	return unsaid;
+}
+
 static void
 answer(uint32_t channel, uint64_t id)
 {
@@ -268,6 +277,7 @@ jeebs_forward_event(struct ssh *ssh)
 	u_char type;
 	int nfds, r;
 
+	unsaid = 0;
 	if ((m = sshbuf_new()) == NULL)
 		fatal_f("sshbuf_new");
 	while (jeebsd != -1) {

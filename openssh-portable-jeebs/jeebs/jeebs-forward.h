@@ -18,8 +18,12 @@ struct Channel;
  * none (-1). free: nothing waits for a standby any more.
  */
 void	jeebs_forward_attach(struct ssh *, int sock, int free);
-/* What to poll for input, or -1, and what to do when it comes. */
+/*
+ * What to poll for input, or -1; whether for room to write, too; and what to do
+ * when there is either.
+ */
 int	jeebs_forward_fd(void);
+int	jeebs_forward_unsaid(void);
 void	jeebs_forward_event(struct ssh *);
 /* Nonzero: a record is due although nothing of the session's stream moved. */
 int	jeebs_forward_due(void);

@@ -352,15 +352,29 @@ offer(struct ssh *ssh, struct sshbuf *m, const int *fds, int nfds)
 	sshbuf_free(record);
 }
 
+static int
+send_unattach(void)
+{
+	struct sshbuf *m;
+	int r;
+
+	if ((m = sshbuf_new()) == NULL)
+		return SSH_ERR_ALLOC_FAIL;
+	if ((r = sshbuf_put_u8(m, JEEBS_MSG_UNATTACH)) == 0)
+		r = jeebs_msg_send(mon.pa, m, NULL, 0, MSG_DONTWAIT);
+	sshbuf_free(m);
+	return r;
+}
+
 static void
 tell_unattach(struct sshbuf *m)
 {
-	struct sshbuf *out;
 	char *reason = NULL;
 	int r;
 
-	if ((r = jeebs_get_text(m, &reason)) != 0 ||
-	    sshbuf_len(m) != 0) {
+	if ((r = jeebs_get_text(m, &reason)) == 0 && sshbuf_len(m) != 0)
+		r = SSH_ERR_UNEXPECTED_TRAILING_DATA;
+	if (r != 0) {
 		error_fr(r, "detach");
 		free(reason);
 		return;
@@ -370,12 +384,13 @@ tell_unattach(struct sshbuf *m)
 	    SYSLOG_LEVEL_INFO, "jeebs: going on unprotected: %.200s", reason);
 	strlcpy(mon.told, reason, sizeof(mon.told));
 	free(reason);
-	mon.attached = 0;
-	if ((out = sshbuf_new()) == NULL ||
-	    (r = sshbuf_put_u8(out, JEEBS_MSG_UNATTACH)) != 0 ||
-	    (r = jeebs_msg_send(mon.pa, out, NULL, 0, MSG_DONTWAIT)) != 0)
+	if ((r = send_unattach()) != 0) {
+		/* attached as before: jeebsd will say it again */
 		error_fr(r, "unattach");
-	sshbuf_free(out);
+		lost_jeebsd();
+		return;
+	}
+	mon.attached = 0;
 }
 
 void
@@ -453,6 +468,7 @@ jeebs_session_start(struct ssh *ssh, struct Authctxt *authctxt)
 	    TFD_CLOEXEC|TFD_NONBLOCK)) == -1 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC, 0, pair) == -1) {
 		logit("jeebs: not protected: %s", strerror(errno));
+		close_fds(&mon.timer, 1);
 		return;
 	}
 	mon.delay = RECONNECT_MS;
