@@ -34,7 +34,9 @@ host_network() {
 	mount --bind "$net.new" "$net"
 	umount "$net.new"
 	rm "$net.new"
-	nsenter --net="$net" sysctl -qw net.ipv6.conf.all.disable_ipv6=0 \
+	# Debian's congestion control, whatever this machine's is.
+	nsenter --net="$net" sysctl -qw net.ipv4.tcp_congestion_control=cubic \
+		net.ipv6.conf.all.disable_ipv6=0 \
 		net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
 		net.ipv6.conf.all.accept_ra=0 net.ipv6.conf.default.accept_ra=0
 	nsenter --net="$net" ip -batch - <<-END
