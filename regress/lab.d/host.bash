@@ -34,16 +34,19 @@ host_network() {
 	mount --bind "$net.new" "$net"
 	umount "$net.new"
 	rm "$net.new"
-	# Debian's congestion control, whatever this machine's is.
-	nsenter --net="$net" sysctl -qw net.ipv4.tcp_congestion_control=cubic \
-		net.ipv6.conf.all.disable_ipv6=0 \
+	nsenter --net="$net" sysctl -qw net.ipv6.conf.all.disable_ipv6=0 \
 		net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
 		net.ipv6.conf.all.accept_ra=0 net.ipv6.conf.default.accept_ra=0
+	# Debian's congestion control, whatever this machine's is; by routes, since a
+	# namespace may only have for all what is allowed to every user.
 	nsenter --net="$net" ip -batch - <<-END
 		link set lo up
 		link set svc0 up
 		address add ${addr[$h]}/24 dev svc0
 		address add ${addr6[$h]}/64 dev svc0 nodad
+		route change 10.77.0.0/24 dev svc0 proto kernel scope link \
+			src ${addr[$h]} congctl cubic
+		route change fd77::/64 dev svc0 proto kernel metric 256 congctl cubic
 	END
 	[[ " ${servers[*]} " != *" $h "* ]] ||
 		nsenter --net="$net" ip -batch - <<-END
