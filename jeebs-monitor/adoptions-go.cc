@@ -76,7 +76,7 @@ Adoptions::go(Run &r)
 {
 	commit_log::line("adopt {} epoch={} from={} out={}", name_of(r.s),
 	    report_->epoch, r.plan.acked, r.s.out_end);
-	if (auto ok = p_.restorer.release(r.tcp.get()); !ok)
+	if (auto ok = p_.restorer.release(r.tcp.get(), r.s.flow); !ok)
 		log::error("session from {}: {}", r.s.flow.remote_name(),
 		    ok.error().what);
 	if (auto ok = r.job->go(); !ok)
@@ -175,7 +175,7 @@ Adoptions::reset(const RunPtr &r, const std::string &reason)
 	// Its sshd may have come as far as to register here.
 	p_.net.unprotect(r->s.flow);
 	if (ok)
-		ok = p_.restorer.release(r->tcp.get());
+		ok = p_.restorer.release(r->tcp.get(), r->s.flow);
 	if (ok)
 		ok = abort_connection(r->tcp.get());
 	if (!ok)

@@ -209,10 +209,10 @@ Daemon::export_handlers()
 	};
 	h.can_move = [this](const Flow &f) { return net_.leaves_by_vip(f); };
 	h.may_end = [this](const Flow &f, bool may) {
-		if (may)
-			net_.unprotect(f);
-		else
-			net_.protect(f);
+		if (!may)
+			return net_.protect(f);
+		net_.unprotect(f);
+		return true;
 	};
 	h.delivered = [this](const Flow &f) { return takeover_.delivered(f); };
 	h.may_fin = [this](const Flow &f) { net_.let_fin(f); };

@@ -116,8 +116,7 @@ std::shared_ptr<Forwards> ExportSession::make_forwards()
 		return f.local_port != port && !p.is_session(f) &&
 		    (!p.handlers.can_move || p.handlers.can_move(f));
 	    }, .may_end = [&p = p_](const Flow &f, bool may) {
-		if (p.handlers.may_end)
-			p.handlers.may_end(f, may);
+		return !p.handlers.may_end || p.handlers.may_end(f, may);
 	    }, .may_fin = [&p = p_](const Flow &f) {
 		if (p.handlers.may_fin)
 			p.handlers.may_fin(f);
@@ -152,6 +151,8 @@ void ExportSession::offer()
 	    forwards.get()); !ok) {
 		reason_ = ok.error().what;
 		log::warning("session {}: no offer made: {}", id_, reason_);
+		// The socket before this is gone, and who would ask by it.
+		forwards_->hang_up();
 		return;
 	}
 	ring->offered();
@@ -212,6 +213,7 @@ Result<void> ExportSession::root(Bytes rec)
 
 void ExportSession::refuse(const std::string &why)
 {
+	forwards_->hang_up();
 	offered_.reset();
 	reason_ = "sshd refused: " + log::printable(why);
 	log::warning("session {}: {}", id_, reason_);

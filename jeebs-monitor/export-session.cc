@@ -192,7 +192,7 @@ void ExportSession::retire()
 {
 	if (state_ == State::fresh || retired_)
 		return;
-	silence(fd_, id_);
+	silence(fd_, info());
 	forwards_->retire();
 	if (p_.gate != nullptr)
 		p_.gate->refuse(flow_);
@@ -291,10 +291,10 @@ void send_close(FrameSink &sink, uint64_t sid, std::string_view reason)
 	(void)sink.send(std::move(b));
 }
 
-void silence(const SharedFd &fd, uint64_t id)
+void silence(const SharedFd &fd, const SessionInfo &i)
 {
-	if (auto ok = silence_tcp(fd.get()); !ok)
-		log::error("session {}: can't silence it: {}", id,
+	if (auto ok = silence_tcp(fd.get(), i.flow); !ok)
+		log::error("session {}: can't silence it: {}", i.id,
 		    ok.error().what);
 }
 

@@ -68,8 +68,9 @@ struct ExportHandlers {
 	std::function<void(const SessionInfo &)> closed;
 	// May a forward's connection be kept?
 	std::function<bool(const Flow &)> can_move;
-	// FIN and RST of a forward's connection may go out, or not.
-	std::function<void(const Flow &, bool may)> may_end;
+	// FIN and RST of a forward's connection may go out, or not. False: that
+	// can't be had.
+	std::function<bool(const Flow &, bool may)> may_end;
 	std::function<void(const Flow &)> may_fin;	// not RST
 	// Offset up to which an adopted session's client believes its bytes
 	// delivered although its socket hasn't all of them yet.
@@ -219,6 +220,6 @@ private:
 void send_close(FrameSink &, uint64_t sid, std::string_view reason);
 
 // Not a packet more of session number id (TCP_REPAIR).
-void silence(const SharedFd &, uint64_t id);
+void silence(const SharedFd &, const SessionInfo &);
 
 } // namespace jeebs

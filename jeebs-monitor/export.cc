@@ -8,6 +8,7 @@
 
 #include "commit-log.hh"
 #include "log.hh"
+#include "tcp-descriptor.hh"
 #include "turns.hh"
 
 namespace jeebs {
@@ -155,7 +156,7 @@ void ExportServer::forget(SessionRest s, const std::string &why)
 	// First the handler, which lets the FIN of the descriptor pass.
 	if (handlers_.closed)
 		handlers_.closed(s.info);
-	s.fd.reset();
+	end_silenced_later(io_, std::move(s.fd));
 }
 
 // Who has much to say may fill the link at once.
@@ -285,7 +286,7 @@ void ExportServer::retire()
 	for (auto &[id, s] : sessions_)
 		s->retire();
 	for (auto &[sid, c] : closing_) {
-		silence(c.fd, c.info.id);
+		silence(c.fd, c.info);
 		c.forwards->retire();
 	}
 	finish_all();

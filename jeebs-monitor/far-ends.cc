@@ -169,7 +169,8 @@ void
 FarEnds::release(const Of &of)
 {
 	for (const FarEnd &e : of.all)
-		if (auto ok = p_.restorer.release(e.tcp.get()); !ok)
+		if (auto ok = p_.restorer.release(e.tcp.get(),
+		    e.s.flow); !ok)
 			log::error("forward to {}: {}",
 			    e.s.flow.remote_name(), ok.error().what);
 }

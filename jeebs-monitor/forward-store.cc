@@ -185,7 +185,9 @@ ForwardStore::of_session(uint64_t sid) const
 	std::vector<StoredForward> found;
 	if (auto of = of_.find(sid); of != of_.end())
 		for (uint64_t id : of->second)
-			found.push_back(all_.at(id).f);
+			if (const Entry &e = all_.at(id);
+			    streams_.at(e.f.flow).lock() == e.stream)
+				found.push_back(e.f);
 	return found;
 }
 

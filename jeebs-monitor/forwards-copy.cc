@@ -64,6 +64,9 @@ Forwards::copy_rest(const Forward &f, uint64_t received, size_t budget)
 Forwards::Copied
 Forwards::copy_unread(Forward &f, bool turn)
 {
+	f.waits = false;
+	if (!owns(f))
+		return Copied::never;
 	size_t budget = turn || !p_.sink.congested() ? slice : 0;
 	const auto place = input_place(f.fd.get());
 	auto not_now = [](const Error &e) {
@@ -87,7 +90,6 @@ Forwards::copy_unread(Forward &f, bool turn)
 	}
 	f.copied = sent;
 	f.had_gaps = place->had_gaps;
-	f.waits = false;
 	if (sent < place->received || !copy_rest(f, place->received, budget)) {
 		f.waits = p_.sink.congested();
 		return Copied::some;
@@ -204,10 +206,11 @@ Forwards::take_turn()
 	for (int n = 0; uint64_t id : waiting) {
 		if (n++ == turns)
 			return;
-		all_.at(id).waits = false;
 		Forward *f = asked(id);
-		if (f == nullptr)
+		if (f == nullptr) {
+			all_.at(id).waits = false;
 			continue;
+		}
 		last_turn_ = id;
 		if (f->answered)
 			(void)copy_unread(*f, true);

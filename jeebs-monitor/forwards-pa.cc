@@ -103,7 +103,6 @@ Forwards::readable()
 		wait();
 }
 
-// PA keeps none from here on, and can say nothing of them.
 void
 Forwards::hang_up()
 {
@@ -136,7 +135,7 @@ Forwards::message(uint8_t type, Bytes fields, std::vector<SharedFd> &fds)
 		return {};
 	}
 	if (type == JEEBS_MSG_FORWARD_END) {
-		if (f != nullptr) {
+		if (f != nullptr && owns(*f)) {
 			p_.may_fin(f->flow);
 			push(*f);
 		}
@@ -148,8 +147,9 @@ Forwards::message(uint8_t type, Bytes fields, std::vector<SharedFd> &fds)
 	if (n > INT64_MAX)
 		return fail("impossible offset");
 	if (f != nullptr && p_.sink.is_up()) {
-		if (auto now = tcp_progress(f->fd.get()))
-			p_.gate->had(f->flow, now->received);
+		if (owns(*f))
+			if (auto now = tcp_progress(f->fd.get()))
+				p_.gate->had(f->flow, now->received);
 		Buffer b = p_.sink.buffer();
 		put_taken(b, {f->id, n});
 		(void)p_.sink.send(std::move(b));
@@ -213,7 +213,7 @@ Forwards::open(uint32_t channel, uint64_t written, bool ended, SharedFd fd)
 		uint64_t before = 0;
 		for (const auto &[id, o] : all_)
 			if (o.flow == f.flow && o.cookie == f.cookie &&
-			    o.sid != sid_)
+			    o.sid != sid_ && owns(o))
 				before = id;
 		if (before == 0)
 			return refuse("kept already");

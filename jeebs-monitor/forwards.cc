@@ -24,12 +24,11 @@ namespace {
 bool
 is_gone(int fd, const Flow &flow)
 {
-	jeebs_tcp_state now{};
 	tcp_info info{};
 	socklen_t len = sizeof(info);
 	return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1 ||
 	    info.tcpi_state == TCP_CLOSE || info.tcpi_state == TCP_LISTEN ||
-	    jeebs_tcp_addrs(fd, &now) != 0 || Flow::from_state(now) != flow;
+	    !is_of_flow(fd, flow);
 }
 
 } // namespace
@@ -63,12 +62,19 @@ Forwards::abandon()
 {
 	link_down();
 	for (const auto &[id, f] : all_) {
+		end_silenced(f.fd.get());
 		p_.table.by_id.erase(id);
-		if (auto o = p_.table.owners.find(f.flow);
-		    o != p_.table.owners.end() && o->second == id)
-			p_.table.owners.erase(o);
+		if (owns(f))
+			p_.table.owners.erase(f.flow);
 	}
 	all_.clear();
+}
+
+bool
+Forwards::owns(const Forward &f) const
+{
+	auto owner = p_.table.owners.find(f.flow);
+	return owner != p_.table.owners.end() && owner->second == f.id;
 }
 
 void
@@ -77,7 +83,11 @@ Forwards::keep(Forward &fresh)
 	Forward &f = all_.emplace(fresh.id, std::move(fresh)).first->second;
 	p_.table.owners[f.flow] = f.id;
 	p_.table.by_id[f.id] = weak_from_this();
-	p_.may_end(f.flow, false);
+	if (!p_.may_end(f.flow, false)) {
+		answer(f, 0);
+		release(f.id);
+		return;
+	}
 	make_room_for_target(f.fd.get(), !p_.rest(f.flow).parts.empty());
 	uint64_t had = 0;
 	if (auto now = tcp_progress(f.fd.get()))
@@ -147,21 +157,21 @@ Forwards::release(uint64_t id)
 	Forward f = std::move(it->second);
 	all_.erase(it);
 	p_.table.by_id.erase(id);
-	let_go(id, f.flow);
+	let_go(f);
 	push(f);
+	end_silenced_later(p_.io, std::move(f.fd));
 }
 
 // What comes and goes on its ports is nobody's business any more.
 void
-Forwards::let_go(uint64_t id, const Flow &flow)
+Forwards::let_go(const Forward &f)
 {
-	auto owner = p_.table.owners.find(flow);
-	if (owner == p_.table.owners.end() || owner->second != id)
+	if (!owns(f))
 		return;
-	p_.table.owners.erase(owner);
+	p_.table.owners.erase(f.flow);
 	if (p_.gate != nullptr)
-		p_.gate->uncover(flow);
-	p_.may_end(flow, true);
+		p_.gate->uncover(f.flow);
+	p_.may_end(f.flow, true);
 }
 
 void
@@ -195,7 +205,9 @@ Forwards::retire()
 {
 	link_down();
 	for (auto &[id, f] : all_) {
-		if (auto ok = silence_tcp(f.fd.get()); !ok)
+		if (!owns(f))
+			continue;
+		if (auto ok = silence_tcp(f.fd.get(), f.flow); !ok)
 			log::error("forward to {}: can't silence it: {}",
 			    f.flow.remote_name(), ok.error().what);
 		p_.gate->refuse(f.flow);
@@ -206,7 +218,7 @@ void
 Forwards::refresh(Buffer &b)
 {
 	for (auto &[id, f] : all_) {
-		if (f.closing || f.sid != sid_)
+		if (f.closing || f.sid != sid_ || !owns(f))
 			continue;
 		// Its ports are free, for another user's. What it had been sent
 		// the standby keeps until PA has done with it.
@@ -214,7 +226,7 @@ Forwards::refresh(Buffer &b)
 			if (!f.answered)
 				give_up(f, "over");
 			else
-				let_go(id, f.flow);
+				let_go(f);
 			continue;
 		}
 		if (refresh_tcp_state(f.fd.get(), f.tcp))

@@ -54,8 +54,9 @@ public:
 		Shares &shares;
 		// May it be this connection: a VIP's, and no client's?
 		std::function<bool(const Flow &)> wanted;
-		// The firewall lets its FIN and RST out, or not.
-		std::function<void(const Flow &, bool)> may_end;
+		// The firewall lets its FIN and RST out, or not. False if it
+		// can't be made to.
+		std::function<bool(const Flow &, bool)> may_end;
 		// Its FIN.
 		std::function<void(const Flow &)> may_fin;
 		// If it was restored: what its socket is still given here.
@@ -78,6 +79,8 @@ public:
 	// The standby holds nothing any more of the incarnation before.
 	void settled();
 	void link_down();
+	// PA keeps none from here on, and can say nothing of them.
+	void hang_up();
 	// Whoever made this is gone.
 	void abandon();
 
@@ -128,9 +131,11 @@ private:
 	[[nodiscard]] Result<void> open(uint32_t channel, uint64_t written,
 	    bool ended, SharedFd);
 	Forward *of_channel(uint32_t channel);
+	// Is its 4-tuple still its own? One whose connection is gone is in the
+	// table for what the standby keeps, and has no say in another's.
+	bool owns(const Forward &) const;
 	void say(uint8_t type, const Forward &, uint64_t id);
 	void answer(const Forward &, uint64_t id);
-	void hang_up();
 
 	void keep(Forward &);
 	// forwards-copy.cc
@@ -148,7 +153,7 @@ private:
 	void close(Forward &, const char *why);
 	static void push(const Forward &);
 	void release(uint64_t id);
-	void let_go(uint64_t id, const Flow &);
+	void let_go(const Forward &);
 
 	Parts p_;
 	std::string user_;

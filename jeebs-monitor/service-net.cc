@@ -175,15 +175,17 @@ ServiceNet::no_lease_needed()
 	return result;
 }
 
-void
+bool
 ServiceNet::protect(const Flow &f)
 {
 	Port *p = port_of(f.local);
 	if (p == nullptr)
-		return;
-	if (auto r = p->firewall->protect({&f, 1}); !r)
+		return true;
+	auto r = p->firewall->protect({&f, 1});
+	if (!r)
 		log::error("{}: FIN and RST of a dying sshd could pass: {}",
 		    f.to_string(), r.error().what);
+	return r.has_value();
 }
 
 void

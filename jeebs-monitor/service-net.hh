@@ -53,7 +53,7 @@ public:
 	[[nodiscard]] Result<void> block();
 	[[nodiscard]] Result<void> lease(Duration remaining);
 	[[nodiscard]] Result<void> no_lease_needed();
-	void protect(const Flow &);
+	bool protect(const Flow &);	// or it is logged why not
 	void unprotect(const Flow &);
 	void let_fin(const Flow &);
 

@@ -6,12 +6,19 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
+#include <utility>
+
+#include <boost/asio/post.hpp>
 
 #include <linux/sock_diag.h>
 
 #include "flow.hh"
+#include "jeebs-tcp.h"
+#include "log.hh"
 #include "tcp-info.hh"
+#include "tcp-progress.hh"
 #include "unique_fd.hh"
 
 #ifndef SO_NETNS_COOKIE
@@ -113,12 +120,52 @@ Result<void> check_tcp_socket(int fd)
 	return {};
 }
 
-Result<void> silence_tcp(int fd)
+bool is_of_flow(int fd, const Flow &flow)
 {
-	int on = 1;
-	if (::setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) == -1)
+	jeebs_tcp_state now{};
+	return jeebs_tcp_addrs(fd, &now) == 0 && Flow::from_state(now) == flow;
+}
+
+Result<void> silence_tcp(int fd, const Flow &flow)
+{
+	const int on = TCP_REPAIR_ON;
+	int reuse = 0;
+	socklen_t len = sizeof(reuse);
+	if (!is_of_flow(fd, flow))
+		return {};
+	if (::getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, &len) == -1 ||
+	    ::setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) == -1)
 		return fail_errno("TCP_REPAIR");
+	// With it came the right to take others' ports (net/ipv4/tcp.c).
+	if (::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse,
+	    sizeof(reuse)) == -1)
+		return fail_errno("SO_REUSEADDR");
+	// Who has the descriptor, too, was faster.
+	if (!is_of_flow(fd, flow))
+		end_silenced(fd);
 	return {};
+}
+
+void end_silenced(int fd)
+{
+	int reuse = 0, repair = 0;
+	socklen_t len = sizeof(reuse), rlen = sizeof(repair);
+	if (::getsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &repair, &rlen) == -1 ||
+	    repair == 0 ||
+	    ::getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, &len) == -1)
+		return;
+	// In repair mode no RST leaves (tcp_disconnect() there).
+	(void)abort_connection(fd);
+	(void)jeebs_tcp_repair_off(fd, reuse);
+	if (::getsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &repair, &rlen) == -1 ||
+	    repair != 0)
+		log::error("a user's socket can't be taken out of repair mode");
+}
+
+void end_silenced_later(boost::asio::io_context &io, SharedFd fd)
+{
+	boost::asio::post(io, [shared = std::make_shared<SharedFd>(
+	    std::move(fd))] { end_silenced(shared->get()); });
 }
 
 } // namespace jeebs

@@ -3,9 +3,13 @@
 // its state (tcp-info.hh). Owner: nobody, functions. Any thread.
 #pragma once
 
+#include <boost/asio/io_context.hpp>
+
 #include <linux/jeebs.h>
 
+#include "flow.hh"
 #include "result.hh"
+#include "shared-fd.hh"
 
 namespace jeebs {
 
@@ -16,14 +20,27 @@ namespace jeebs {
 [[nodiscard]] Result<void> check_tcp_descriptor(int fd,
     const jeebs_tcp_state &);
 
+/** Is fd this connection's, or what is left of it? */
+[[nodiscard]] bool is_of_flow(int fd, const Flow &);
+
 /** Is fd a TCP socket of this process's network namespace? */
 [[nodiscard]] Result<void> check_tcp_socket(int fd);
 
 /**
  * Repair mode on: nothing new leaves the connection, neither data nor the FIN
- * or RST of its last close. Needs CAP_NET_ADMIN.
+ * or RST of its last close. A descriptor that is another connection's by now is
+ * left alone. Needs CAP_NET_ADMIN.
  */
-[[nodiscard]] Result<void> silence_tcp(int fd);
+[[nodiscard]] Result<void> silence_tcp(int fd, const Flow &);
+
+/**
+ * The end of a connection that silence_tcp() silenced: nothing leaves it, and who
+ * else has the descriptor has one without repair mode. Its packets must not come
+ * here any more: the kernel would answer them.
+ */
+void end_silenced(int fd);
+/** Behind whatever is going on now. */
+void end_silenced_later(boost::asio::io_context &, SharedFd);
 
 /**
  * Of a connection to a forward's target: the kernel takes some 4 to 8 MB that nobody

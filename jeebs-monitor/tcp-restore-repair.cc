@@ -13,6 +13,8 @@
 
 #include "flow.hh"
 #include "seq32.hh"
+#include "tcp-descriptor.hh"
+#include "tcp-progress.hh"
 
 #ifndef IPV6_FREEBIND
 #define IPV6_FREEBIND 78
@@ -135,22 +137,20 @@ public:
 	}
 
 	Result<void>
-	release(int fd) override
+	release(int fd, const Flow &flow) override
 	{
-		int family = 0;
-		socklen_t length = sizeof(family);
-		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family,
-		    &length) != 0)
-			return fail_errno("cannot restore a TCP socket: "
-			    "SO_DOMAIN");
 		const int off = TCP_REPAIR_OFF_NO_WP;
 		const int on = 1;
-		return set(fd, IPPROTO_TCP, TCP_REPAIR, off, "TCP_REPAIR off")
-		    .and_then([&] {
-			return set_foreign_source(fd, family, 0); })
-		    .and_then([&] {
-			return set(fd, SOL_SOCKET, SO_REUSEADDR, on,
-			    "SO_REUSEADDR"); })
+		auto r = still(fd, flow).and_then([&] {
+			return set(fd, IPPROTO_TCP, TCP_REPAIR, off,
+			    "TCP_REPAIR off"); })
+		    .and_then([&] { return still(fd, flow); });
+		if (!r) {
+			end_silenced(fd);
+			(void)abort_connection(fd);
+			return r;
+		}
+		return set(fd, SOL_SOCKET, SO_REUSEADDR, on, "SO_REUSEADDR")
 		    .and_then([&] {
 			return set(fd, SOL_SOCKET, SO_KEEPALIVE, on,
 			    "SO_KEEPALIVE"); })
@@ -160,6 +160,16 @@ public:
 	}
 
 private:
+	/** A user's process has it, too, and may have made another of it. */
+	static Result<void>
+	still(int fd, const Flow &flow)
+	{
+		if (!is_of_flow(fd, flow))
+			return fail("cannot restore " + flow.to_string() +
+			    ": its process made something else of it");
+		return {};
+	}
+
 	static Result<void>
 	connect_silently(int fd, const Flow &flow)
 	{
@@ -200,9 +210,23 @@ private:
 			return set_sequence(fd, TCP_SEND_QUEUE, snd); })
 		    .and_then([&] { return set_max_segment(fd, s.mss); })
 		    .and_then([&] { return connect_silently(fd, flow); })
+		    .and_then([&] { return make_harmless(fd, s.family); })
 		    .and_then([&] { return set_options(fd, s); })
 		    .and_then([&] { return set_timestamp(fd, request); })
 		    .and_then([&] { return set_window(fd, s, rcv, request.held); });
+	}
+
+	/**
+	 * A user's process gets it in repair mode: what goes with that, and what
+	 * the source address needed, goes before.
+	 */
+	static Result<void>
+	make_harmless(int fd, int family)
+	{
+		const int on = 1;
+		return set_foreign_source(fd, family, 0).and_then([&] {
+			return set(fd, SOL_SOCKET, SO_REUSEADDR, on,
+			    "SO_REUSEADDR"); });
 	}
 
 	static Result<void>

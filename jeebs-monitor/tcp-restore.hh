@@ -10,6 +10,7 @@
 
 #include <linux/jeebs.h>
 
+#include "flow.hh"
 #include "result.hh"
 #include "unique_fd.hh"
 
@@ -37,7 +38,8 @@ public:
 	virtual ~TcpRestorer() = default;
 
 	/**
-	 * An ESTABLISHED socket, O_NONBLOCK and close-on-exec, in repair mode.
+	 * An ESTABLISHED socket, O_NONBLOCK and close-on-exec, in repair mode,
+	 * but without the right to force ports or addresses to be its own.
 	 * Nothing is sent. The local address needn't be up; a listener on the
 	 * port may be. Packets must be held until release: in repair mode the
 	 * kernel takes and ACKs data.
@@ -48,9 +50,10 @@ public:
 	/**
 	 * Leaves repair mode without a window probe, and sets what sshd's
 	 * listener would have handed down: SO_REUSEADDR, SO_KEEPALIVE,
-	 * TCP_NODELAY.
+	 * TCP_NODELAY. If fd isn't this connection any more it is ended, and an
+	 * error returned.
 	 */
-	[[nodiscard]] virtual Result<void> release(int fd) = 0;
+	[[nodiscard]] virtual Result<void> release(int fd, const Flow &) = 0;
 };
 
 [[nodiscard]] std::unique_ptr<TcpRestorer> make_repair_restorer();

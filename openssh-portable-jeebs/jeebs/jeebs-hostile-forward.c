@@ -131,6 +131,29 @@ lingers(struct hostile *h)
 	_exit(0);
 }
 
+/* Has a say in a 4-tuple that jeebsd knows to be free again. */
+static void
+gone(struct hostile *h)
+{
+	const struct sockaddr none = { .sa_family = AF_UNSPEC };
+	const uint64_t much = 1000000;
+	int fd = target(h);
+
+	hostile_say(h, "%s", offer(0, 0, fd) - 1 < UINT64_MAX - 1 ?
+	    "its own is kept" : "no answer");
+	if (connect(fd, &none, sizeof(none)) == -1)
+		fatal_f("connect: %s", strerror(errno));
+	while (!jeebs_testing("attack-forward-end"))
+		usleep(10 * 1000);
+	(void)tell(JEEBS_MSG_FORWARD_TAKEN, 0, &much, NULL, 0);
+	(void)tell(JEEBS_MSG_FORWARD_END, 0, NULL, NULL, 0);
+	/* what is said is heard in order */
+	hostile_say(h, "and %s", offer(1, 0, h->memfd) == 0 ? "said" : "lost");
+	while (jeebs_testing("attack-forward-end"))
+		usleep(10 * 1000);
+	_exit(0);
+}
+
 /* Whatever isn't a connection of its own to a target. */
 static void
 descriptors(struct hostile *h)
@@ -263,5 +286,6 @@ const struct hostile_attack hostile_forward_attacks[] = {
 	{ "attack-forward-lingers", lingers },
 	{ "attack-forward-descriptors", descriptors },
 	{ "attack-forward-repair", repair },
+	{ "attack-forward-gone", gone },
 	{ NULL, NULL }
 };

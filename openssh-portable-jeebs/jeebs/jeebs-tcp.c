@@ -89,14 +89,8 @@ queue_seq(int fd, int queue, uint32_t *seq)
 	return 0;
 }
 
-/*
- * Whoever shares the socket may have it listen just then: repair mode can't be
- * left so (net/ipv4/tcp.c, tcp_can_repair_sock), and would let him make up
- * connections. Its forced reuse of ports, which the mode's end wouldn't take back
- * either, goes first.
- */
-static int
-repair_off(int fd, int reuse)
+int
+jeebs_tcp_repair_off(int fd, int reuse)
 {
 	const struct sockaddr none = { .sa_family = AF_UNSPEC };
 	int off = TCP_REPAIR_OFF_NO_WP, tries, failed;
@@ -141,7 +135,7 @@ repair_look(int fd, uint32_t *snd, uint32_t *rcv, struct tcp_repair_window *w,
 	    sizeof(none)) == -1))
 		r = SSH_ERR_SYSTEM_ERROR;
 	oerrno = errno;
-	if (repair_off(fd, reuse) != 0)
+	if (jeebs_tcp_repair_off(fd, reuse) != 0)
 		return SSH_ERR_SYSTEM_ERROR;
 	errno = oerrno;
 	return r;

@@ -26,6 +26,16 @@ struct jeebs_offsets {
 int	jeebs_tcp_read(int fd, struct jeebs_tcp_state *,
 	    struct jeebs_offsets *);
 
+/*
+ * Leaves repair mode, and gives SO_REUSEADDR the value reuse: the mode forces ports
+ * to be reused, which its end doesn't take back. Whoever shares the socket may have
+ * it listen just then: repair mode can't be left so (net/ipv4/tcp.c,
+ * tcp_can_repair_sock), and would let him make up connections; then it is
+ * disconnected. Returns 0, or SSH_ERR_SYSTEM_ERROR if it isn't the connection
+ * any more that it was.
+ */
+int	jeebs_tcp_repair_off(int fd, int reuse);
+
 /* Addresses and ports of fd. Returns 0 or SSH_ERR_*. */
 int	jeebs_tcp_addrs(int fd, struct jeebs_tcp_state *);
 

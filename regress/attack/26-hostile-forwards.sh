@@ -31,6 +31,19 @@ check "no socket in repair mode, no port stolen" sshd_said \
 sed -n 's/.*attack-forward-repair: \([0-9]* races\)/\1/p' "$logs/alpha/log/sshd.log"
 hostile_end
 
+# Rules of alpha's about connections to targets.
+rules() {
+	lab exec alpha -- nft list ruleset | grep -c '[. ]7000 ' || :
+}
+hostile attack-forward-gone
+check "one is kept" within 30 sshd_said 'gone: its own is kept'
+check "and gone" within 10 eval '[[ $(rules) == 0 ]]'
+lab switch alpha attack-forward-gone attack-forward-end
+check "what is said of it then" within 10 sshd_said 'gone: and said'
+is "rules about its 4-tuple" "$(rules)" 0
+lab switch alpha attack-forward-gone
+hostile_end
+
 hostile attack-forward-lingers
 check "eight are kept" within 30 sshd_said 'lingers: 8 of 8 are kept'
 lab exec client -- iptables -w -A INPUT -p tcp --dport 7000 -j DROP

@@ -56,9 +56,30 @@ s.recv(10, socket.MSG_WAITALL)
 print(s.makefile().readline(), end="")' "$TARGET")" "$VIP"
 is "20 at once to one port" "$(for i in {1..20}; do far m "$TARGET" & done | sort | uniq -c | xargs)" "20 $VIP"
 
+# What the kernel sends by another interface has that one's address.
+serve_addresses beta
+is "by another interface" "$(far m 10.78.0.2)" 10.78.0.1
+
 # By the host's own address nothing is protected.
 master own vip -o HostName="$own" -o HostKeyAlias="$VIP"
 is "a session that isn't protected" "$(far own "$TARGET")" "$own"
+# Nor if the client comes by something in front of sshd.
+lab exec alpha -- python3 -c '
+import socket, threading
+s = socket.create_server(("", 2200))
+print("ready", flush=True)
+def copy(a, b):
+    while d := a.recv(65536):
+        b.sendall(d)
+    b.shutdown(socket.SHUT_WR)
+while True:
+    a = s.accept()[0]
+    b = socket.create_connection(("127.0.0.1", 22))
+    for p in ((a, b), (b, a)):
+        threading.Thread(target=copy, args=p, daemon=True).start()' >"$scratch/front.out" 2>&1 &
+check "something in front of sshd" within 15 grep -q ready "$scratch/front.out"
+master front vip -o HostName="$own" -o Port=2200 -o HostKeyAlias="$VIP"
+is "a session from 127.0.0.1" "$(far front "$TARGET")" "$own"
 reconfigure $'Match LocalAddress '"$VIP"$'\nJeebsForwardSource no'
 master off vip
 adoptable 3

@@ -42,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	auto f = std::make_shared<Forwards>(Forwards::Parts{.io = io,
 	    .sink = sink, .gate = nullptr, .table = table, .shares = shares,
 	    .wanted = [](const Flow &) { return true; },
-	    .may_end = [](const Flow &, bool) {},
+	    .may_end = [](const Flow &, bool) { return true; },
 	    .may_fin = [](const Flow &) {},
 	    .rest = [](const Flow &) { return InputFeeder::Rest{}; },
 	    .new_id = [&id] { return ++id; }, .recorded = [] {}}, "user");

@@ -79,7 +79,8 @@ restore_on(const Host &host, const RestoreRequest &request)
 		auto fd = restorer->restore(request);
 		BOOST_REQUIRE_MESSAGE(fd.has_value(),
 		    (fd ? "" : fd.error().what));
-		BOOST_REQUIRE(restorer->release(fd->get()).has_value());
+		BOOST_REQUIRE(restorer->release(fd->get(),
+		    Flow::from_state(request.state)).has_value());
 		return std::move(*fd);
 	});
 }

@@ -132,7 +132,8 @@ BOOST_DATA_TEST_CASE(goes_on_with_unacked_bytes, data::make(all_options), o)
 	UniqueFd fd = restore_on(world.beta, *restorer, request);
 	BOOST_TEST(get(fd.get(), 1, 0ms).empty());
 	world.move_vip_to(world.beta, o.v6);
-	BOOST_REQUIRE(restorer->release(fd.get()).has_value());
+	BOOST_REQUIRE(restorer->release(fd.get(),
+	    Flow::from_state(state)).has_value());
 	put(fd.get(), pattern(s.down, 5000));
 	BOOST_REQUIRE(get(c.client.get(), 5000) == pattern(s.down, 5000));
 	/* At once, not by a retransmission timer. */
@@ -193,7 +194,8 @@ BOOST_DATA_TEST_CASE(client_knows_more_than_the_record, data::make({false,
 	UniqueFd fd = restore_on(world.beta, *restorer,
 	    {state, s.down - 3000, s.up, state.ts_val + 1000});
 	world.move_vip_to(world.beta, v6);
-	BOOST_REQUIRE(restorer->release(fd.get()).has_value());
+	BOOST_REQUIRE(restorer->release(fd.get(),
+	    Flow::from_state(state)).has_value());
 	put(fd.get(), pattern(s.down - 3000, 3000));
 	Connection after{std::move(c.client), std::move(fd)};
 	s.exchange(after, 20000);
@@ -223,13 +225,15 @@ BOOST_AUTO_TEST_CASE(beside_a_listener_and_many_times)
 			return vip_del(World::vip_on_eth0(false)); }));
 		listeners[(i + 1) % 2].reset();
 		/* What lingers would be in the way of the way back. */
-		BOOST_REQUIRE(silence_tcp(c.server.get()).has_value());
+		BOOST_REQUIRE(silence_tcp(c.server.get(),
+		    Flow::from_state(state)).has_value());
 		c.server.reset();
 		world.move_vip_to(to, false);
 		listeners[i % 2] = world.listen_on(to, false);
 		c.server = restore_on(to, *restorer,
 		    {state, s.down, s.up, state.ts_val + 500});
-		BOOST_REQUIRE(restorer->release(c.server.get()).has_value());
+		BOOST_REQUIRE(restorer->release(c.server.get(),
+		    Flow::from_state(state)).has_value());
 		world.net.sh("ip link set " + world.port_of(from) +
 		    " master br0");
 	}
@@ -249,19 +253,22 @@ BOOST_AUTO_TEST_CASE(endings)
 	};
 
 	Connection c = world.connect(listener.get(), false);
-	BOOST_REQUIRE(silence_tcp(c.server.get()).has_value());
+	BOOST_REQUIRE(silence_tcp(c.server.get(),
+	    Flow::from_state(capture(c.server.get()))).has_value());
 	c.server.reset();
 	BOOST_TEST(events(c.client.get(), 50) == 0);
 
 	Connection d = world.connect(listener.get(), false);
 	const jeebs_tcp_state state = capture(d.server.get());
-	BOOST_REQUIRE(silence_tcp(d.server.get()).has_value());
+	BOOST_REQUIRE(silence_tcp(d.server.get(),
+	    Flow::from_state(state)).has_value());
 	d.server.reset();
 	const UniqueFd fd = restore_on(world.alpha, *restorer,
 	    {state, 0, 0, state.ts_val + 100});
 	const UniqueFd another(dup(fd.get()));
 	BOOST_TEST(events(d.client.get(), 50) == 0);
-	BOOST_REQUIRE(restorer->release(fd.get()).has_value());
+	BOOST_REQUIRE(restorer->release(fd.get(),
+	    Flow::from_state(state)).has_value());
 	BOOST_REQUIRE(abort_connection(fd.get()).has_value());
 	BOOST_TEST((events(d.client.get(), 1000) & POLLERR));
 	char byte;

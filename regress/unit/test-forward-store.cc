@@ -151,6 +151,21 @@ BOOST_AUTO_TEST_CASE(what_breaks_one_breaks_the_incarnation_before)
 	BOOST_TEST(store.whole(8, 0));
 }
 
+BOOST_AUTO_TEST_CASE(who_has_the_ports_now)
+{
+	BOOST_TEST(open(1, 2));
+	auto other = state();
+	other.rcv_base = 5000;
+	BOOST_TEST(store.open({3, 4, other}, "v", now).has_value());
+	// Nothing is to be done to that one in the name of the first.
+	BOOST_TEST(store.of_session(1).empty());
+	BOOST_TEST(!store.whole(2, 0));
+	BOOST_REQUIRE(store.of_session(3).size() == 1U);
+	store.close(2);
+	BOOST_TEST(store.of_session(3).size() == 1U);
+	BOOST_TEST(store.flows().size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(packets_of_another_connection)
 {
 	BOOST_TEST(open(1, 2));
