@@ -77,6 +77,7 @@ Daemon::act(const Action &a)
 		break;
 	case ActionKind::serve_alone:
 		offering_ = false;
+		forget_earlier_later();
 		complain("VIP", net_.vips_up());
 		complain("firewall", net_.no_lease_needed());
 		net_.announce();
@@ -95,6 +96,7 @@ Daemon::act(const Action &a)
 		break;
 	case ActionKind::protect:
 		offering_ = true;
+		forget_earlier_later();
 		offer();
 		break;
 	case ActionKind::detach:
@@ -163,6 +165,15 @@ Daemon::act(const Action &a)
 		log::info("{}", a.why);
 		break;
 	}
+}
+
+// What a jeebsd before this one protected.
+void
+Daemon::forget_earlier_later()
+{
+	net_.forget_earlier_later();
+	if (gate_)
+		gate_->forget_later();
 }
 
 // Who may tell that this host is on the LAN: clients, and whom it has talked

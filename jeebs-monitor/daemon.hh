@@ -76,6 +76,7 @@ private:
 	void act(const Action &);
 	void record_state();
 	void sync();		// tell the peer what we are now
+	void forget_earlier_later();
 	void save_epoch(uint64_t);
 	void set_lease();
 	void offer();		// if there is a key and it is time

@@ -136,6 +136,18 @@ uint64_t ExportSession::received() const
 	return now ? received_base_ + now->received : UINT64_MAX;
 }
 
+// Until there is a record sshd may have written more than is known here.
+std::optional<InputCommit::Takes> ExportSession::takes() const
+{
+	const auto bounds = tcp_bounds(fd_.get(), tcp_.rcv_wnd);
+	const auto &chain = shipper_->chain();
+	if (!bounds || !chain || !chain->started())
+		return {};
+	return InputCommit::Takes{received_base_ + bounds->edge,
+	    seq_of_offset(tcp_.snd_base, chain->acked_off()) - tcp_.max_window,
+	    seq_of_offset(tcp_.snd_base, chain->out_end()) + 1};
+}
+
 void ExportSession::offer()
 {
 	auto ring = Ring::create();
@@ -204,7 +216,11 @@ Result<void> ExportSession::root(Bytes rec)
 	reason_ = "waits for the first commit";
 	(void)p_.sink.send(std::move(b));
 	if (p_.gate != nullptr)
-		p_.gate->open(flow_, sid_, tcp_.rcv_base, had);
+		p_.gate->open(flow_, sid_, tcp_.rcv_base, had,
+		    [weak = weak_from_this()] {
+			auto s = weak.lock();
+			return s ? s->takes() : std::nullopt;
+		});
 	auto ok = shipper_->start(std::move(*offered_), *chain, sid_);
 	offered_.reset();
 	forwards_->start(sid_);

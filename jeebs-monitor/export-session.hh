@@ -185,6 +185,7 @@ private:
 	void detach(const std::string &reason);
 	std::shared_ptr<Forwards> make_forwards();
 	uint64_t received() const;
+	std::optional<InputCommit::Takes> takes() const;
 
 	void cover();
 	void settle();

@@ -205,7 +205,8 @@ Forwards::open(uint32_t channel, uint64_t written, bool ended, SharedFd fd)
 	const uint64_t more = at.out - static_cast<uint64_t>(at.fin) - written;
 	if (more > 1 || (at.fin != 0) != ended)
 		return refuse("its own count of what was written is wrong");
-	f.tcp.snd_base += static_cast<uint32_t>(more);
+	f.syn = static_cast<uint32_t>(more);
+	f.tcp.snd_base += f.syn;
 	f.cookie = socket_cookie(fd.get());
 	auto owner = p_.table.owners.find(f.flow);
 	if (owner != p_.table.owners.end()) {

@@ -107,7 +107,26 @@ Forwards::keep(Forward &fresh)
 			self->covered(id, done);
 	});
 	(void)p_.sink.send(std::move(b));
-	p_.gate->open(f.flow, f.id, f.tcp.rcv_base, had);
+	p_.gate->open(f.flow, f.id, f.tcp.rcv_base, had, [weak, id] {
+		auto self = weak.lock();
+		return self ? self->takes(id) : std::nullopt;
+	});
+}
+
+std::optional<InputCommit::Takes>
+Forwards::takes(uint64_t id) const
+{
+	auto it = all_.find(id);
+	if (it == all_.end())
+		return {};
+	const Forward &f = it->second;
+	const auto bounds = tcp_bounds(f.fd.get(), f.tcp.rcv_wnd);
+	if (!bounds)
+		return {};
+	const uint32_t base = f.tcp.snd_base - f.syn;
+	return InputCommit::Takes{bounds->edge,
+	    seq_of_offset(base, bounds->acked) - f.tcp.max_window,
+	    seq_of_offset(base, bounds->written)};
 }
 
 // PA hears that it isn't kept.

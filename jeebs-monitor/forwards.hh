@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -26,6 +27,7 @@
 
 #include "buffer.hh"
 #include "flow.hh"
+#include "input-commit.hh"
 #include "input-feeder.hh"
 #include "input-gate.hh"
 #include "link.hh"
@@ -108,6 +110,7 @@ private:
 		uint64_t cookie = 0;	// of the socket: SO_COOKIE
 		Flow flow;
 		jeebs_tcp_state tcp{};
+		uint32_t syn = 0;	// the kernel counts it as written
 		SharedFd fd;
 		Shares::Place place;
 		uint64_t socket = 0;	// PA's, by which it came
@@ -134,6 +137,7 @@ private:
 	// Is its 4-tuple still its own? One whose connection is gone is in the
 	// table for what the standby keeps, and has no say in another's.
 	bool owns(const Forward &) const;
+	std::optional<InputCommit::Takes> takes(uint64_t id) const;
 	void say(uint8_t type, const Forward &, uint64_t id);
 	void answer(const Forward &, uint64_t id);
 

@@ -28,6 +28,7 @@ InputCommit::open(const Flow &flow, uint64_t sid, uint32_t rcv_base,
 	s.had = had;
 	s.floor = s.shipped_to;
 	s.sent.clear();
+	s.takes.reset();
 	for (const Kept &k : std::exchange(s.kept, {})) {
 		const auto segment = *Segment::parse(k.packet.bytes());
 		kept_bytes_ -= k.packet.size();
@@ -64,7 +65,8 @@ InputCommit::ship(Stream &s, uint32_t id, const Segment &segment)
 	/* TCP had it before. */
 	if (ahead <= 0)
 		return hands_.accept(id);
-	if (begin < 0 || ahead > static_cast<int64_t>(reach))
+	if (begin < 0 || ahead > static_cast<int64_t>(reach) ||
+	    !acceptable(s, static_cast<uint64_t>(begin), segment))
 		return hands_.drop(id);
 	if (s.sent.size() > max_holes &&
 	    static_cast<uint64_t>(begin) > s.sent.contiguous(s.had))
@@ -72,6 +74,23 @@ InputCommit::ship(Stream &s, uint32_t id, const Segment &segment)
 	s.shipped_to = std::max(s.shipped_to,
 	    s.had + static_cast<uint64_t>(ahead));
 	send(s, static_cast<uint64_t>(begin), segment, id, false);
+}
+
+// Or somebody who only guesses a connection's numbers could have the standby hold,
+// and believe after a takeover, what this host's TCP would never have taken.
+bool
+InputCommit::acceptable(Stream &s, uint64_t begin, const Segment &segment)
+{
+	auto fits = [&](const Takes &t) {
+		return begin <= t.edge && segment.ack() >= t.ack_from &&
+		    segment.ack() <= t.ack_to;
+	};
+	if (!segment.has(tcp_ack))
+		return false;
+	if (!hands_.takes || (s.takes && fits(*s.takes)))
+		return true;
+	s.takes = hands_.takes(segment.flow_to_local());
+	return !s.takes || fits(*s.takes);
 }
 
 void

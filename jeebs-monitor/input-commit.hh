@@ -22,11 +22,21 @@
 #include "frame.hh"
 #include "ranges.hh"
 #include "segment.hh"
+#include "seq32.hh"
 
 namespace jeebs {
 
 class InputCommit {
 public:
+	/**
+	 * What TCP takes of a peer (RFC 9293 3.10.7.4, RFC 5961 5.2): nothing
+	 * that begins beyond this offset, and only what ACKs a number from
+	 * ack_from to ack_to.
+	 */
+	struct Takes {
+		uint64_t edge;
+		Seq32 ack_from, ack_to;
+	};
 	/** What to do; id is the queue's number of a packet. */
 	struct Hands {
 		std::function<void(uint32_t id)> accept, drop;
@@ -34,6 +44,8 @@ public:
 		std::function<void(uint32_t id)> accept_up_to;
 		/** The standby gets it, after all that was shipped before. */
 		std::function<void(const InputFrame &)> ship;
+		/** As it is now, if that is known. */
+		std::function<std::optional<Takes>(const Flow &)> takes;
 	};
 	/**
 	 * A stream is held so far ahead of what TCP is known to have: more than
@@ -116,6 +128,7 @@ private:
 		uint64_t shipped_to = 0;	/* since link_down() */
 		Ranges sent;			/* since open() */
 		uint64_t floor = 0;
+		std::optional<Takes> takes;	/* when it was last asked */
 		std::vector<Kept> kept;
 	};
 	struct Shipped {
@@ -127,6 +140,7 @@ private:
 	using Fate = Stream::Fate;
 	void keep(Stream &, uint32_t id, Bytes);
 	void ship(Stream &, uint32_t id, const Segment &);
+	bool acceptable(Stream &, uint64_t begin, const Segment &);
 	void send(Stream &, uint64_t begin, const Segment &, uint32_t id,
 	    bool passed);
 	void reset(const Flow &, uint32_t id);

@@ -41,6 +41,12 @@ struct InputGate::Impl {
 			queue.accept_up_to(id);
 		},
 		.ship = [this](const InputFrame &f) { ship(f); },
+		.takes = [this](const Flow &f)
+		    -> std::optional<InputCommit::Takes> {
+			auto it = takes.find(f);
+			return it == takes.end() || !it->second ?
+			    std::nullopt : it->second();
+		},
 	      }, true),
 	      fence(io), forget(io) {}
 
@@ -70,9 +76,11 @@ struct InputGate::Impl {
 	std::shared_ptr<bool> alive = std::make_shared<bool>(true);
 	// Which cover() of a flow a settled one belongs to.
 	std::unordered_map<Flow, uint64_t> covers;
+	std::unordered_map<Flow, Takes> takes;
 	uint64_t next_cover = 1;
 	uint64_t shipped = 0;
 	bool left_over = false;	// there may be flows of an earlier jeebsd
+	bool forgets = false;
 };
 
 void
@@ -157,13 +165,20 @@ InputGate::install()
 	if (!r)
 		return r;
 	i.left_over = true;
-	i.forget.expires_after(forget_after);
-	i.forget.async_wait([this](boost::system::error_code ec) {
+	log::debug("input: gate by {}", i.rules.backend());
+	return {};
+}
+
+void
+InputGate::forget_later()
+{
+	if (!impl_->left_over || std::exchange(impl_->forgets, true))
+		return;
+	impl_->forget.expires_after(forget_after);
+	impl_->forget.async_wait([this](boost::system::error_code ec) {
 		if (!ec)
 			impl_->forget_left_over();
 	});
-	log::debug("input: gate by {}", i.rules.backend());
-	return {};
 }
 
 Result<void>
@@ -176,6 +191,7 @@ InputGate::remove()
 	impl_->commit.forget_left_over();
 	impl_->left_over = false;
 	impl_->covers.clear();
+	impl_->takes.clear();
 	impl_->changes.clear();
 	impl_->waiting.clear();
 	impl_->queue.close();
@@ -194,8 +210,9 @@ InputGate::cover(const Flow &flow, Settled settled)
 
 void
 InputGate::open(const Flow &flow, uint64_t sid, uint32_t rcv_base,
-    uint64_t had)
+    uint64_t had, Takes takes)
 {
+	impl_->takes[flow] = std::move(takes);
 	impl_->commit.open(flow, sid, rcv_base, had);
 	impl_->flush();
 }
@@ -232,6 +249,7 @@ InputGate::uncover(const Flow &flow)
 {
 	if (impl_->covers.erase(flow) == 0 && !impl_->left_over)
 		return;
+	impl_->takes.erase(flow);
 	impl_->change(flow, false);
 	impl_->commit.uncover(flow);
 }

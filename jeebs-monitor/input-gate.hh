@@ -8,11 +8,13 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
 
 #include "flow.hh"
+#include "input-commit.hh"
 #include "link.hh"
 #include "result.hh"
 
@@ -27,8 +29,8 @@ struct InputGateStats {
 
 class InputGate {
 public:
-	// Sessions of a jeebsd before this one that haven't come back by then
-	// have ended.
+	// Sessions of a jeebsd before this one that haven't come back by then,
+	// and forwards that haven't been offered again, have ended.
 	static constexpr std::chrono::seconds forget_after{60};
 
 	// sink must outlive the gate.
@@ -40,6 +42,9 @@ public:
 
 	// Rules and queue. Streams that an earlier jeebsd covered stay so.
 	[[nodiscard]] Result<void> install();
+	// They can come back from here on: there is a standby, or certainly none.
+	// Only the first call counts.
+	void forget_later();
 	// Removes the rules; what waits passes. Idempotent, and right also if
 	// an earlier jeebsd installed them and this one doesn't.
 	[[nodiscard]] Result<void> remove();
@@ -52,8 +57,12 @@ public:
 	void cover(const Flow &, Settled);
 	// The frame by which the standby knows the stream as sid has been sent.
 	// rcv_base: sequence number of its offset 0; had: TCP has all that is
-	// before this offset, of which had() tells more.
-	void open(const Flow &, uint64_t sid, uint32_t rcv_base, uint64_t had);
+	// before this offset, of which had() tells more. takes, until the stream
+	// is opened anew or uncovered, tells what TCP would take, or nothing; may
+	// be empty.
+	using Takes = std::function<std::optional<InputCommit::Takes>()>;
+	void open(const Flow &, uint64_t sid, uint32_t rcv_base, uint64_t had,
+	    Takes takes);
 	void had(const Flow &, uint64_t offset);
 	// What TCP has already, or gets without passing here.
 	void copy(const Flow &, const std::vector<std::vector<uint8_t>> &);

@@ -102,6 +102,14 @@ ServiceNet::open()
 			    p.announcer->mac().to_string());
 	}
 	commit_log::line("gate closed");
+	return {};
+}
+
+void
+ServiceNet::forget_earlier_later()
+{
+	if (std::exchange(forgets_, true))
+		return;
 	earlier_timer_.expires_after(earlier_flows_stay);
 	earlier_timer_.async_wait([this](boost::system::error_code ec) {
 		if (ec)
@@ -112,7 +120,6 @@ ServiceNet::open()
 				    "jeebsd was away can't say goodbye: {}",
 				    p.interface, r.error().what);
 	});
-	return {};
 }
 
 void

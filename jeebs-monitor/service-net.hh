@@ -43,9 +43,12 @@ public:
 	ServiceNet &operator=(const ServiceNet &) = delete;
 
 	// Opens everything, locked: nothing of a VIP leaves this host. Flows
-	// that an earlier run protected stay so for a minute, by which time
-	// their sshds are back; who isn't has ended.
+	// that an earlier run protected stay so.
 	[[nodiscard]] Result<void> open();
+	// But for no more than a minute from here on: there is a standby, or
+	// certainly none, and who isn't back by then has ended. Only the first
+	// call counts.
+	void forget_earlier_later();
 	// Removes the rules. With serve the VIPs stay as they are, reachable.
 	void close(bool serve);
 
@@ -106,6 +109,7 @@ private:
 	boost::asio::io_context &io_;
 	std::vector<Port> ports_;
 	boost::asio::steady_timer announce_timer_, earlier_timer_;
+	bool forgets_ = false;
 	bool announcing_ = false;	// the VIPs are ours to announce
 	bool tapping_ = false, tapping_targets_ = false, watching_ = false;
 	Time last_claim_log_{};

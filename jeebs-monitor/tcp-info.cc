@@ -84,6 +84,26 @@ received_at_most(int fd)
 	    info.rcv_wnd : largest_window);
 }
 
+Result<TcpBounds>
+tcp_bounds(int fd, uint32_t promised)
+{
+	TcpInfo info{};
+	socklen_t length = sizeof(info);
+
+	/* In this order: what is ACKed in between is counted twice, not lost. */
+	const auto unacked = unacked_bytes(fd);
+	if (!unacked)
+		return tl::unexpected(unacked.error());
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0)
+		return fail_errno("cannot read TCP_INFO");
+	/* Kernels before 6.2 tell the limit of a window only, before rounding. */
+	const uint32_t window = length >= offsetof(TcpInfo, rehash) ?
+	    info.rcv_wnd : std::max(promised, info.base.tcpi_rcv_ssthresh +
+	    (1U << info.base.tcpi_rcv_wscale));
+	return TcpBounds{info.base.tcpi_bytes_received + window,
+	    info.base.tcpi_bytes_acked, info.base.tcpi_bytes_acked + *unacked};
+}
+
 Result<uint32_t>
 receive_window(int fd)
 {

@@ -24,6 +24,15 @@ namespace jeebs {
  */
 [[nodiscard]] Result<uint64_t> received_at_most(int fd);
 
+/** Counts of bytes, as in TcpProgress. */
+struct TcpBounds {
+	uint64_t edge;		/* the peer was never allowed to send more */
+	uint64_t acked;
+	uint64_t written;	/* at most; a FIN counts as one */
+};
+/** promised: the window that was restored, or an earlier one (rcv_wnd). */
+[[nodiscard]] Result<TcpBounds> tcp_bounds(int fd, uint32_t promised);
+
 /** What the peer may send beyond what came in order, bytes. */
 [[nodiscard]] Result<uint32_t> receive_window(int fd);
 

@@ -88,7 +88,7 @@ struct Alpha {
 				return settled;
 			}));
 		});
-		gate->open(flow, 7, state.rcv_base, received());
+		gate->open(flow, 7, state.rcv_base, received(), {});
 	}
 	uint64_t received()
 	{
@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(the_link_comes_and_goes)
 	a.gate->link_down();
 	BOOST_TEST(a.tcp_stays_at(0));
 	a.standby.got.clear();
-	a.gate->open(a.flow, 8, a.state.rcv_base, 0);
+	a.gate->open(a.flow, 8, a.state.rcv_base, 0, {});
 	must(a.gate->committed(a.arrived(10)));
 	BOOST_TEST(a.tcp_has(10));
 }

@@ -11,6 +11,8 @@ namespace {
 
 struct Gate {
 	std::vector<std::string> did;
+	std::optional<InputCommit::Takes> takes;
+	int asked = 0;
 	InputCommit commit;
 
 	explicit Gate(bool left_over = false)
@@ -21,6 +23,10 @@ struct Gate {
 		.ship = [this](const InputFrame &f) {
 			did.push_back(fmt::format("ship {} at {}", f.sid,
 			    f.offset));
+		},
+		.takes = [this](const Flow &) {
+			asked++;
+			return takes;
 		},
 	    }, left_over)
 	{
@@ -49,7 +55,7 @@ flow(uint16_t port = 5000)
 
 std::vector<uint8_t>
 packet(int64_t offset, size_t len, uint16_t port = 5000,
-    uint8_t flags = tcp_ack)
+    uint8_t flags = tcp_ack, uint32_t ack = 0)
 {
 	std::vector<uint8_t> payload(len, 'x');
 	SegmentFields f;
@@ -59,6 +65,7 @@ packet(int64_t offset, size_t len, uint16_t port = 5000,
 	f.destination_port = 22;
 	f.seq = Seq32(rcv_base + static_cast<uint32_t>(offset));
 	f.flags = flags;
+	f.ack = Seq32(ack);
 	f.payload = payload;
 	return build_segment(f);
 }
@@ -66,6 +73,38 @@ packet(int64_t offset, size_t len, uint16_t port = 5000,
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(input_commit)
+
+BOOST_AUTO_TEST_CASE(what_tcp_would_not_take_the_standby_does_not_get)
+{
+	Gate g;
+	auto with = [](int64_t offset, uint32_t ack, uint8_t flags = tcp_ack) {
+		return packet(offset, 10, 5000, flags, ack);
+	};
+	g.takes = {1000, Seq32(0xfffffff0), Seq32(500)};
+	g.commit.cover(flow());
+	g.commit.open(flow(), 7, rcv_base, 100);
+	g.commit.packet(1, with(1001, 400));
+	g.commit.packet(2, with(100, 501));
+	g.commit.packet(3, with(100, 0xffffffef));
+	g.commit.packet(4, with(100, 400, tcp_fin));
+	BOOST_TEST(g.news() == "drop 1, drop 2, drop 3, drop 4");
+	g.asked = 0;
+	g.commit.packet(5, with(100, 0xfffffff0));
+	g.commit.packet(6, with(1000, 500));
+	BOOST_TEST(g.news() == "ship 7 at 100, ship 7 at 1000");
+	BOOST_TEST(g.asked == 0);
+	// It lets more come, and has written more, since it was asked.
+	g.takes = {3000, Seq32(450), Seq32(900)};
+	g.commit.packet(7, with(2999, 500));
+	g.commit.packet(8, with(2000, 900));
+	g.commit.packet(9, with(2000, 901));
+	BOOST_TEST(g.news() == "ship 7 at 2999, ship 7 at 2000, drop 9");
+	BOOST_TEST(g.asked == 2);
+	// Nobody knows.
+	g.takes.reset();
+	g.commit.packet(10, with(5000, 1 << 30));
+	BOOST_TEST(g.news() == "ship 7 at 5000");
+}
 
 BOOST_AUTO_TEST_CASE(what_tcp_has_goes_to_the_standby_without_a_verdict)
 {
