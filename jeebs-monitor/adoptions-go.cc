@@ -130,7 +130,7 @@ Adoptions::feed(Run &r)
 {
 	auto all = packets(r);
 	auto plan = plan_input(r.s.flow, r.s.tcp.rcv_base, r.s.in_off, all,
-	    r.s.held_packets);
+	    r.s.held_packets, client_acks(r.s));
 	std::deque<InputPiece> pieces;
 
 	for (const auto &p : plan.order)

@@ -122,7 +122,8 @@ Adoptions::begin(TakeoverReport &report)
 		    r->s.in_off});
 		take_held(*r);
 		auto input = plan_input(r->s.flow, r->s.tcp.rcv_base,
-		    r->s.in_off, packets(*r), r->s.held_packets);
+		    r->s.in_off, packets(*r), r->s.held_packets,
+		    client_acks(r->s));
 		plans.push_back(plan_adoption(r->s,
 		    p_.tap.facts(r->s.flow), input, now));
 		by_sid.emplace(r->s.sid, std::move(r));

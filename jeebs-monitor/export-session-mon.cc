@@ -144,8 +144,8 @@ std::optional<InputCommit::Takes> ExportSession::takes() const
 	if (!bounds || !chain || !chain->started())
 		return {};
 	return InputCommit::Takes{received_base_ + bounds->edge,
-	    seq_of_offset(tcp_.snd_base, chain->acked_off()) - tcp_.max_window,
-	    seq_of_offset(tcp_.snd_base, chain->out_end()) + 1};
+	    ack_range(tcp_.snd_base, chain->acked_off(), chain->out_end(),
+	    tcp_.max_window)};
 }
 
 void ExportSession::offer()

@@ -196,7 +196,9 @@ FarEnds::go(Of &of)
 		const size_t trusted = packets.size();
 		packets.insert(packets.end(), e.held.begin(), e.held.end());
 		const auto plan = plan_input(e.s.flow, e.s.tcp.rcv_base,
-		    e.at.taken, packets, trusted);
+		    e.at.taken, packets, trusted,
+		    ack_range(e.s.tcp.snd_base, e.acked, e.at.data_end,
+		    e.s.tcp.max_window));
 		std::deque<InputPiece> pieces;
 		for (const auto &p : plan.order)
 			pieces.push_back({p.begin, p.end,

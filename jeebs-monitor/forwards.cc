@@ -123,10 +123,8 @@ Forwards::takes(uint64_t id) const
 	const auto bounds = tcp_bounds(f.fd.get(), f.tcp.rcv_wnd);
 	if (!bounds)
 		return {};
-	const uint32_t base = f.tcp.snd_base - f.syn;
-	return InputCommit::Takes{bounds->edge,
-	    seq_of_offset(base, bounds->acked) - f.tcp.max_window,
-	    seq_of_offset(base, bounds->written)};
+	return InputCommit::Takes{bounds->edge, ack_range(f.tcp.snd_base - f.syn,
+	    bounds->acked, bounds->written, f.tcp.max_window)};
 }
 
 // PA hears that it isn't kept.

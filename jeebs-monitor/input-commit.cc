@@ -82,8 +82,7 @@ bool
 InputCommit::acceptable(Stream &s, uint64_t begin, const Segment &segment)
 {
 	auto fits = [&](const Takes &t) {
-		return begin <= t.edge && segment.ack() >= t.ack_from &&
-		    segment.ack() <= t.ack_to;
+		return begin <= t.edge && t.acks.has(segment.ack());
 	};
 	if (!segment.has(tcp_ack))
 		return false;

@@ -29,13 +29,12 @@ namespace jeebs {
 class InputCommit {
 public:
 	/**
-	 * What TCP takes of a peer (RFC 9293 3.10.7.4, RFC 5961 5.2): nothing
-	 * that begins beyond this offset, and only what ACKs a number from
-	 * ack_from to ack_to.
+	 * What TCP takes of a peer: nothing that begins beyond this offset
+	 * (RFC 9293 3.10.7.4), and only what acknowledges one of these.
 	 */
 	struct Takes {
 		uint64_t edge;
-		Seq32 ack_from, ack_to;
+		AckRange acks;
 	};
 	/** What to do; id is the queue's number of a packet. */
 	struct Hands {

@@ -67,11 +67,34 @@ private:
 	uint32_t value_ = 0;
 };
 
+/** What a peer may acknowledge (RFC 5961 5.2): TCP drops whatever has another. */
+struct AckRange {
+	Seq32 from, to;
+	[[nodiscard]] constexpr bool
+	has(Seq32 ack) const
+	{
+		return ack >= from && ack <= to;
+	}
+};
+
 /** Sequence number of the byte at `offset`; base is that of offset 0. */
 constexpr Seq32
 seq_of_offset(uint32_t base, uint64_t offset)
 {
 	return Seq32(base + static_cast<uint32_t>(offset));
+}
+
+/**
+ * It has acknowledged bytes up to one offset, all that was written ends at the
+ * other (or a byte behind it, with a FIN); max_window is the largest that it ever
+ * offered.
+ */
+constexpr AckRange
+ack_range(uint32_t snd_base, uint64_t acked, uint64_t written,
+    uint32_t max_window)
+{
+	return {seq_of_offset(snd_base, acked) - max_window,
+	    seq_of_offset(snd_base, written) + 1};
 }
 
 /**

@@ -75,6 +75,13 @@ struct StoredSession {
 	}
 };
 
+// What the client may acknowledge.
+inline AckRange client_acks(const StoredSession &s)
+{
+	return ack_range(s.tcp.snd_base, s.acked_off, s.out_end,
+	    s.tcp.max_window);
+}
+
 class Store {
 public:
 	explicit Store(StoreLimits = {});

@@ -162,7 +162,8 @@ choose(std::vector<Found> pieces, uint64_t to, std::vector<Found> &chosen)
 
 InputPlan
 plan_input(const Flow &flow, uint32_t rcv_base, uint64_t in_off,
-    std::span<const std::span<const uint8_t>> packets, size_t trusted)
+    std::span<const std::span<const uint8_t>> packets, size_t trusted,
+    const AckRange &acks)
 {
 	std::vector<Found> sure, unsure, chosen;
 	InputPlan plan;
@@ -172,7 +173,8 @@ plan_input(const Flow &flow, uint32_t rcv_base, uint64_t in_off,
 		auto s = Segment::parse(packets[i]);
 		if (!s || s->flow_to_local() != flow || s->has(tcp_syn) ||
 		    s->has(tcp_rst) ||
-		    s->checksum_state() == ChecksumState::wrong)
+		    s->checksum_state() == ChecksumState::wrong ||
+		    (i >= trusted && !(s->has(tcp_ack) && acks.has(s->ack()))))
 			continue;
 		uint64_t begin = offset_of_seq(rcv_base, s->seq(), in_off);
 		uint64_t end = begin + s->payload().size();

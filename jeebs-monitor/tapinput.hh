@@ -14,6 +14,7 @@
 
 #include "flow.hh"
 #include "segment.hh"
+#include "seq32.hh"
 
 namespace jeebs {
 
@@ -97,8 +98,10 @@ struct InputPlan {
 
 // Packets of one client, in any order, with doubles; in_off is the next byte
 // that sshd needs. The first `trusted` of them came to the dead host's TCP: they
-// go before all others. Packets of other flows, or beyond repair, are left out.
+// go before all others, of which TCP must find no fault with what they acknowledge.
+// Packets of other flows, or beyond repair, are left out.
 InputPlan plan_input(const Flow &, uint32_t rcv_base, uint64_t in_off,
-    std::span<const std::span<const uint8_t>> packets, size_t trusted = 0);
+    std::span<const std::span<const uint8_t>> packets, size_t trusted,
+    const AckRange &);
 
 } // namespace jeebs

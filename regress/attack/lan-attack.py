@@ -180,6 +180,13 @@ class Attacker:
             self.send(p.tcp(seq=int(ahead), payload=os.urandom(int(length)),
                             flags=0x18, to=self.to))
 
+    def stray(self):
+        """Bytes at the client's next one, in packets that TCP wouldn't take."""
+        for p in self.clients.values():
+            for ack, flags in (3 * 10 ** 6, 0x18), (-10 ** 8, 0x18), (0, 0x08):
+                self.send(p.tcp(ack=ack, payload=os.urandom(400), flags=flags,
+                                to=self.to))
+
     def reset(self, seconds):
         """The client's RST, and some near it."""
         print('begun', flush=True)

@@ -289,7 +289,7 @@ Tally Cutter::link()
 		AdoptPlan plan;
 		if (s)
 			plan = plan_adoption(*s, nullptr, plan_input(s->flow,
-			    s->tcp.rcv_base, s->in_off, {}), s->tcp_at);
+			    s->tcp.rcv_base, s->in_off, {}, 0, {}), s->tcp_at);
 		if (!plan.possible) {
 			judge(t, "link", at, whole, "refused: " +
 			    (s ? plan.reason : "unknown"));

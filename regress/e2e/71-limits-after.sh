@@ -33,7 +33,8 @@ wants() {
 	echo "command: $(over "$n" "$dest" 'echo ran' 2>&1)"
 	echo "none: $(over "$n" -T "$dest" 'exit' 2>&1 </dev/null)"
 	echo "sftp: $(over "$n" -s "$dest" sftp </dev/null 2>&1 | tr -d '\0')"
-	echo "tty: $(over "$n" -tt "$dest" 'tty >/dev/null && echo yes' 2>&1 </dev/null | tr -d '\r')"
+	echo "tty: $(over "$n" -tt "$dest" 'tty >/dev/null && echo yes' 2>"$scratch/tty.err" </dev/null | tr -d '\r')"
+	cat "$scratch/tty.err"
 	echo "agent: $(over "$n" -A "$dest" 'echo ${SSH_AUTH_SOCK:+yes}' 2>&1)"
 	for f in "$TARGET:22" "$TARGET:9"; do
 		echo "open $f: $(over "$n" -W "$f" "$dest" 2>&1 </dev/null | head -n 1)"

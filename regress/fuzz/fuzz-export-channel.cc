@@ -2,7 +2,7 @@
 // Any bytes as messages of an sshd monitor to jeebsd, in any order and with
 // any number of descriptors, offers in between: handlers are called in the
 // order of the protocol and with checked values only, and nothing leaks.
-// fuzzes: mon-channel.cc msg.cc shared-fd.cc ring.cc wire.cc flow.cc tcp-descriptor.cc tcp-info.cc log.cc jeebs-msg.c
+// fuzzes: mon-channel.cc msg.cc shared-fd.cc ring.cc wire.cc flow.cc tcp-descriptor.cc tcp-info.cc tcp-progress.cc log.cc jeebs-msg.c
 #include <netinet/in.h>
 #include <sys/socket.h>
 

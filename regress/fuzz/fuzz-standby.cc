@@ -59,7 +59,7 @@ void check(Store &store)
 		for (Bytes b : store.inputs(s.sid))
 			packets.push_back(b);
 		auto plan = plan_input(s.flow, s.tcp.rcv_base, s.in_off,
-		    packets);
+		    packets, s.held_packets, client_acks(s));
 		must(plan.known_to >= s.in_off && plan.known_to <=
 		    plan.highest && plan.order.size() <= packets.size());
 	}

@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(what_tcp_would_not_take_the_standby_does_not_get)
 	auto with = [](int64_t offset, uint32_t ack, uint8_t flags = tcp_ack) {
 		return packet(offset, 10, 5000, flags, ack);
 	};
-	g.takes = {1000, Seq32(0xfffffff0), Seq32(500)};
+	g.takes = {1000, {Seq32(0xfffffff0), Seq32(500)}};
 	g.commit.cover(flow());
 	g.commit.open(flow(), 7, rcv_base, 100);
 	g.commit.packet(1, with(1001, 400));
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(what_tcp_would_not_take_the_standby_does_not_get)
 	BOOST_TEST(g.news() == "ship 7 at 100, ship 7 at 1000");
 	BOOST_TEST(g.asked == 0);
 	// It lets more come, and has written more, since it was asked.
-	g.takes = {3000, Seq32(450), Seq32(900)};
+	g.takes = {3000, {Seq32(450), Seq32(900)}};
 	g.commit.packet(7, with(2999, 500));
 	g.commit.packet(8, with(2000, 900));
 	g.commit.packet(9, with(2000, 901));

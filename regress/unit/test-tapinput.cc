@@ -64,11 +64,12 @@ struct Fixture {
 		tap.server(*s);
 	}
 	void keep(std::vector<uint8_t> p) { kept.push_back(std::move(p)); }
+	const AckRange acks = ack_range(snd_base, 0, 1000, 65536);
 	InputPlan plan(uint64_t in_off)
 	{
 		std::vector<std::span<const uint8_t>> spans(kept.begin(),
 		    kept.end());
-		return plan_input(flow, rcv_base, in_off, spans);
+		return plan_input(flow, rcv_base, in_off, spans, 0, acks);
 	}
 };
 
@@ -232,11 +233,22 @@ BOOST_AUTO_TEST_CASE(a_longer_one_from_the_lan_comes_behind)
 	keep(client(30, 40));
 	keep(client(10, 35));	// not what TCP had, perhaps
 	std::vector<std::span<const uint8_t>> packets(kept.begin(), kept.end());
-	auto p = plan_input(flow, rcv_base, 10, packets, 2);
+	auto p = plan_input(flow, rcv_base, 10, packets, 2, acks);
 	BOOST_CHECK((order(p) == Order{0, 1, 2}));
 	BOOST_TEST(p.known_to == 40u);
-	p = plan_input(flow, rcv_base, 10, packets);
+	p = plan_input(flow, rcv_base, 10, packets, 0, acks);
 	BOOST_CHECK((order(p) == Order{2, 1}));
+}
+
+BOOST_AUTO_TEST_CASE(what_acknowledges_what_was_never_sent)
+{
+	keep(client(10, 20, 1002));
+	keep(client(10, 30, 1001));
+	keep(client(30, 40, 0, 0));
+	std::vector<std::span<const uint8_t>> packets(kept.begin(), kept.end());
+	BOOST_CHECK((order(plan(10)) == Order{1}));
+	BOOST_CHECK((order(plan_input(flow, rcv_base, 10, packets, 1, acks)) ==
+	    Order{0, 1}));
 }
 
 BOOST_AUTO_TEST_CASE(a_gap_and_what_lies_beyond)
