@@ -32,8 +32,8 @@ constexpr auto look_period = std::chrono::milliseconds(20),
 // Of a socket that doesn't keep still.
 constexpr int most_looks = 500;
 // What had come out of order before the gate stood is in order when its target has
-// sent again what got lost.
-constexpr int gap_looks = 500;
+// sent again what got lost. So long it is waited for, and then watched.
+constexpr int gap_looks = 250;
 
 } // namespace
 
@@ -89,7 +89,7 @@ Forwards::copy_unread(Forward &f, bool turn)
 		sent = p_.gate->sent_to(f.flow, sent);
 	}
 	f.copied = sent;
-	f.had_gaps = place->had_gaps;
+	f.may_have_gap = place->may_have_gap;
 	if (sent < place->received || !copy_rest(f, place->received, budget)) {
 		f.waits = p_.sink.congested();
 		return Copied::some;
@@ -152,12 +152,15 @@ Forwards::copy_more(Forward &f, bool turn)
 			look_again(f, next_slice);
 		return;
 	case Copied::all:
+		// In order it would be ACKed, and the standby hadn't got it.
+		if (f.may_have_gap && f.looks++ < gap_looks)
+			return look_again(f, gap_period);
 		break;
 	}
 	f.looks = 0;
 	f.answered = true;
 	answer(f, f.id);
-	if (f.had_gaps)
+	if (f.may_have_gap)
 		look_again(f, gap_period);
 }
 

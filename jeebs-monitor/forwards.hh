@@ -122,7 +122,7 @@ private:
 		// looked at; more of it waits for a turn on the link.
 		uint64_t copied = 0;
 		bool waits = false;
-		bool had_gaps = false;
+		bool may_have_gap = false;
 		int looks = 0;
 	};
 

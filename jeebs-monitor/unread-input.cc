@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 
@@ -37,6 +38,16 @@ info_of(int fd)
 	return info;
 }
 
+// In order or not.
+bool
+holds_packets(int fd)
+{
+	uint32_t memory[SK_MEMINFO_VARS] = {};
+	socklen_t len = sizeof(memory);
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &len) != 0 ||
+	    memory[SK_MEMINFO_RMEM_ALLOC] != 0;
+}
+
 } // namespace
 
 Result<InputPlace>
@@ -58,7 +69,7 @@ input_place(int fd)
 	p.fin = before->tcpi_state == state_close_wait ||
 	    before->tcpi_state == state_last_ack ||
 	    before->tcpi_state == state_closing;
-	p.had_gaps = after->tcpi_rcv_ooopack != 0;
+	p.may_have_gap = after->tcpi_rcv_ooopack != 0 && holds_packets(fd);
 	const uint64_t there = static_cast<uint64_t>(std::max(unread, 0)) +
 	    (p.fin ? 1 : 0);
 	if (after->tcpi_bytes_received != p.received || there > p.received)

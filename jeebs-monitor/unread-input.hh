@@ -20,7 +20,7 @@ struct InputPlace {
 	uint64_t read = 0;
 	uint64_t received = 0;	// in order; a FIN counts as one
 	bool fin = false;	// received, and nobody has seen it
-	bool had_gaps = false;	// something came out of order once
+	bool may_have_gap = false;	// is something there out of order?
 };
 // EAGAIN: more came meanwhile. Any other error: there is no connection any more.
 [[nodiscard]] Result<InputPlace> input_place(int fd);
