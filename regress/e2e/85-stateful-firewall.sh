@@ -40,8 +40,9 @@ streams_run
 
 # Its sshd stops in the middle of an upload, until the client can send no more.
 lab exec client -- bash -c "ssh -F '$SSH_CONFIG' -S '$scratch/a.ctl' vip \
-	'cat >/dev/null' </dev/zero" 2>"$scratch/upload.out" &
+	'echo begun >&2; cat >/dev/null' </dev/zero" 2>"$scratch/upload.out" &
 upload=$!
+check "an upload" within 15 grep -q begun "$scratch/upload.out"
 unread() {
 	lab status --json | jq '[.hosts.beta.sessions_detail[] | .held - .in] | max'
 }
