@@ -77,8 +77,7 @@ Adoptions::go(Run &r)
 	commit_log::line("adopt {} epoch={} from={} out={}", name_of(r.s),
 	    report_->epoch, r.plan.acked, r.s.out_end);
 	if (auto ok = p_.restorer.release(r.tcp.get(), r.s.flow); !ok)
-		log::error("session from {}: {}", r.s.flow.remote_name(),
-		    ok.error().what);
+		return lose(r, ok.error().what);
 	if (auto ok = r.job->go(); !ok)
 		lose(r, "GO: " + ok.error().what);
 }

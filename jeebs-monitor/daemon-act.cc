@@ -96,7 +96,6 @@ Daemon::act(const Action &a)
 		break;
 	case ActionKind::protect:
 		offering_ = true;
-		forget_earlier_later();
 		offer();
 		break;
 	case ActionKind::detach:
@@ -113,6 +112,11 @@ Daemon::act(const Action &a)
 		clear_store(a.why);
 		break;
 	case ActionKind::join:
+		// What was this host's isn't any more, or comes back by a
+		// takeover.
+		net_.forget_earlier();
+		if (gate_)
+			gate_->forget();
 		complain("tap", net_.tap_start());
 		send_key();
 		break;

@@ -59,6 +59,12 @@ Daemon::link_down(const std::string &reason)
 	Time now = BootClock::now();
 
 	peer_key_.clear();
+	// Alone, by evidence, none will be asked for them.
+	if (role_.state() != RoleState::primary_alone) {
+		net_.forget_earlier_not_yet();
+		if (gate_)
+			gate_->forget_not_yet();
+	}
 	export_.link_down();
 	replica_.link_down();
 	if (!dropping_link_ && !peer_resigned_ && closed_by_kernel(reason)) {
@@ -162,8 +168,10 @@ Daemon::send_key()
 void
 Daemon::offer()
 {
-	if (offering_ && role_.serving() && !peer_key_.empty())
-		export_.standby_up(peer_key_, role_.epoch());
+	if (!offering_ || !role_.serving() || peer_key_.empty())
+		return;
+	forget_earlier_later();
+	export_.standby_up(peer_key_, role_.epoch());
 }
 
 } // namespace jeebs

@@ -152,7 +152,8 @@ Daemon::status() const
 		auto input = gate_->stats();
 		j["input"] = {{"shipped", input.shipped},
 		    {"waiting", input.waiting}, {"kept_bytes",
-		    input.kept_bytes}, {"overruns", input.overruns}};
+		    input.kept_bytes}, {"overruns", input.overruns},
+		    {"refused", input.refused}};
 	}
 	j["lease_ms_left"] = lease == Duration::max() || !serving ? none :
 	    json(ms(lease));

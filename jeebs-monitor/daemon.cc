@@ -201,7 +201,7 @@ Daemon::export_handlers()
 {
 	ExportServer::Handlers h;
 	h.wanted = [this](const Flow &f) { return net_.is_vip(f.local); };
-	h.opened = [this](const SessionInfo &i) { session_opened(i); };
+	h.opened = [this](const SessionInfo &i) { return session_opened(i); };
 	h.closed = [this](const SessionInfo &i) {
 		open_sessions_--;
 		net_.unprotect(i.flow);
@@ -309,17 +309,18 @@ Daemon::tapped(std::span<const uint8_t> packet)
 		(void)store_.tapped(packet);
 }
 
-void
+bool
 Daemon::session_opened(const SessionInfo &i)
 {
 	open_sessions_++;
-	net_.protect(i.flow);
+	const bool ruled = net_.protect(i.flow);
 	// sshd of a host that lost the VIP while no jeebsd was there to say it.
 	if (is_standby())
 		boost::asio::post(io_, [this] {
 			if (is_standby())
 				export_.retire();
 		});
+	return ruled;
 }
 
 void

@@ -70,7 +70,7 @@ private:
 	void tapped(std::span<const uint8_t> packet);
 	void own_key(const std::string &key);
 	void own_key_lost();
-	void session_opened(const SessionInfo &);
+	bool session_opened(const SessionInfo &);
 
 	void perform(Actions);
 	void act(const Action &);

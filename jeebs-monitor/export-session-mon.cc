@@ -96,8 +96,7 @@ Result<void> ExportSession::hello(MonHello m)
 	log::info("session {}: {}, user {}, sshd {}", id_, flow_.to_string(),
 	    log::printable(user_), log::printable(m.version));
 	commit_log::line("session n={} {} rcv={}", id_, name(), tcp_.rcv_base);
-	if (p_.handlers.opened)
-		p_.handlers.opened(info());
+	ruled_ = !p_.handlers.opened || p_.handlers.opened(info());
 	// PA may hold back what it wrote for a jeebsd that is gone.
 	if (!p_.standby.alone.empty())
 		detach(p_.standby.alone);
@@ -150,6 +149,12 @@ std::optional<InputCommit::Takes> ExportSession::takes() const
 
 void ExportSession::offer()
 {
+	if (!ruled_ && p_.handlers.may_end)
+		ruled_ = p_.handlers.may_end(flow_, false);
+	if (!ruled_) {
+		reason_ = "the firewall's rule isn't there";
+		return;
+	}
 	auto ring = Ring::create();
 	if (!ring) {
 		reason_ = ring.error().what;

@@ -34,6 +34,8 @@ void ExportSession::abandon()
 	shipper_->stop();
 	if (forwards_)
 		forwards_->abandon();
+	if (retired_)
+		end_silenced(fd_.get());
 }
 
 // From here on the client's packets wait for the standby.

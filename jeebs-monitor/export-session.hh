@@ -62,7 +62,8 @@ struct ExportHandlers {
 	std::function<bool(const Flow &)> wanted;
 	// A session has been registered: from here to closed its descriptor is
 	// held and it may be protected.
-	std::function<void(const SessionInfo &)> opened;
+	// False: its FIN and RST could pass; no offer is to be made.
+	std::function<bool(const SessionInfo &)> opened;
 	// It became protected, or isn't any more.
 	std::function<void(const SessionInfo &)> changed;
 	std::function<void(const SessionInfo &)> closed;
@@ -200,6 +201,7 @@ private:
 	std::shared_ptr<Shipper> shipper_;
 	State state_ = State::fresh;
 	bool retired_ = false;
+	bool ruled_ = false;	// its FIN and RST don't pass
 	uint64_t sid_ = 0;
 	Flow flow_;
 	jeebs_tcp_state tcp_{};

@@ -53,8 +53,10 @@ ExportServer::~ExportServer()
 	sink_.on_drained = nullptr;
 	for (auto &[id, s] : sessions_)
 		s->abandon();
-	for (auto &[sid, c] : closing_)
+	for (auto &[sid, c] : closing_) {
 		c.forwards->abandon();
+		end_silenced(c.fd.get());
+	}
 }
 
 Result<void> ExportServer::start()

@@ -166,13 +166,18 @@ FarEnds::hand_over(Of &of, AdoptClient::Job &job)
 
 // What is written in repair mode isn't sent (net/ipv4/tcp.c, tcp_write_xmit).
 void
-FarEnds::release(const Of &of)
+FarEnds::release(Of &of)
 {
-	for (const FarEnd &e : of.all)
-		if (auto ok = p_.restorer.release(e.tcp.get(),
-		    e.s.flow); !ok)
-			log::error("forward to {}: {}",
-			    e.s.flow.remote_name(), ok.error().what);
+	std::erase_if(of.all, [&](const FarEnd &e) {
+		auto ok = p_.restorer.release(e.tcp.get(), e.s.flow);
+		if (!ok) {
+			p_.tap.remove(e.s.flow);
+			log::error("forward of {} to {} is closed: {}",
+			    log::printable(of.user), e.s.flow.remote_name(),
+			    ok.error().what);
+		}
+		return !ok;
+	});
 }
 
 void

@@ -66,7 +66,7 @@ public:
 	// Restores them, and sends them to sshd-adopt, which has no GO yet.
 	void hand_over(Of &, AdoptClient::Job &);
 	// Before GO: they live.
-	void release(const Of &);
+	void release(Of &);
 	// After it they get what the dead host had been sent.
 	void go(Of &);
 	// After their flows are released: the others of the session end.

@@ -184,10 +184,13 @@ ForwardStore::of_session(uint64_t sid) const
 {
 	std::vector<StoredForward> found;
 	if (auto of = of_.find(sid); of != of_.end())
-		for (uint64_t id : of->second)
-			if (const Entry &e = all_.at(id);
-			    streams_.at(e.f.flow).lock() == e.stream)
+		for (uint64_t id : of->second) {
+			const Entry &e = all_.at(id);
+			// Another connection may have, or had, its 4-tuple.
+			if (auto s = streams_.find(e.f.flow); s !=
+			    streams_.end() && s->second.lock() == e.stream)
 				found.push_back(e.f);
+		}
 	return found;
 }
 

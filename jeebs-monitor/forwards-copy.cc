@@ -33,7 +33,7 @@ constexpr auto look_period = std::chrono::milliseconds(20),
 constexpr int most_looks = 500;
 // What had come out of order before the gate stood is in order when its target has
 // sent again what got lost. So long it is waited for, and then watched.
-constexpr int gap_looks = 250;
+constexpr int gap_waits = 64, gap_looks = 500;
 
 } // namespace
 
@@ -94,8 +94,11 @@ Forwards::copy_unread(Forward &f, bool turn)
 		f.waits = p_.sink.congested();
 		return Copied::some;
 	}
-	if (!f.answered)
-		cover(f, std::max(place->received, p_.rest(f.flow).end));
+	const uint64_t end = std::max(place->received, p_.rest(f.flow).end);
+	if (!f.answered && (f.looks == 0 || end > f.covered_to)) {
+		f.covered_to = end;
+		cover(f, end);
+	}
 	return Copied::all;
 }
 
@@ -153,7 +156,7 @@ Forwards::copy_more(Forward &f, bool turn)
 		return;
 	case Copied::all:
 		// In order it would be ACKed, and the standby hadn't got it.
-		if (f.may_have_gap && f.looks++ < gap_looks)
+		if (f.may_have_gap && f.looks++ < gap_waits)
 			return look_again(f, gap_period);
 		break;
 	}

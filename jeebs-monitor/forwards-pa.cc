@@ -208,25 +208,28 @@ Forwards::open(uint32_t channel, uint64_t written, bool ended, SharedFd fd)
 	f.syn = static_cast<uint32_t>(more);
 	f.tcp.snd_base += f.syn;
 	f.cookie = socket_cookie(fd.get());
-	auto owner = p_.table.owners.find(f.flow);
-	if (owner != p_.table.owners.end()) {
+	uint64_t before = 0;
+	if (p_.table.owners.contains(f.flow)) {
 		// Of the incarnation before, or nobody's but its own.
-		uint64_t before = 0;
 		for (const auto &[id, o] : all_)
 			if (o.flow == f.flow && o.cookie == f.cookie &&
 			    o.sid != sid_ && owns(o))
 				before = id;
 		if (before == 0)
 			return refuse("kept already");
-		f.place = std::move(all_.at(before).place);
-		p_.table.by_id.erase(before);
-		all_.erase(before);
 	} else if (all_.size() >= JEEBS_MAX_FORWARDS) {
 		return refuse("the session has too many");
 	} else {
 		f.place = p_.shares.take(user_);
 		if (!f.place)
 			return refuse("this user has his share of them");
+	}
+	if (!p_.may_end(f.flow, false))
+		return refuse("the firewall's rule isn't there");
+	if (before != 0) {
+		f.place = std::move(all_.at(before).place);
+		p_.table.by_id.erase(before);
+		all_.erase(before);
 	}
 	f.id = p_.new_id();
 	f.sid = sid_;

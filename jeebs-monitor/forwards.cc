@@ -83,11 +83,6 @@ Forwards::keep(Forward &fresh)
 	Forward &f = all_.emplace(fresh.id, std::move(fresh)).first->second;
 	p_.table.owners[f.flow] = f.id;
 	p_.table.by_id[f.id] = weak_from_this();
-	if (!p_.may_end(f.flow, false)) {
-		answer(f, 0);
-		release(f.id);
-		return;
-	}
 	make_room_for_target(f.fd.get(), !p_.rest(f.flow).parts.empty());
 	uint64_t had = 0;
 	if (auto now = tcp_progress(f.fd.get()))

@@ -121,6 +121,7 @@ private:
 		// The standby was sent all that TCP had up to here when it was
 		// looked at; more of it waits for a turn on the link.
 		uint64_t copied = 0;
+		uint64_t covered_to = 0;
 		bool waits = false;
 		bool may_have_gap = false;
 		int looks = 0;

@@ -66,8 +66,10 @@ InputCommit::ship(Stream &s, uint32_t id, const Segment &segment)
 	if (ahead <= 0)
 		return hands_.accept(id);
 	if (begin < 0 || ahead > static_cast<int64_t>(reach) ||
-	    !acceptable(s, static_cast<uint64_t>(begin), segment))
+	    !acceptable(s, static_cast<uint64_t>(begin), segment)) {
+		refused_++;
 		return hands_.drop(id);
+	}
 	if (s.sent.size() > max_holes &&
 	    static_cast<uint64_t>(begin) > s.sent.contiguous(s.had))
 		return hands_.drop(id);
@@ -88,7 +90,11 @@ InputCommit::acceptable(Stream &s, uint64_t begin, const Segment &segment)
 		return false;
 	if (!hands_.takes || (s.takes && fits(*s.takes)))
 		return true;
+	// What was promised once isn't taken back, though not always told.
+	const uint64_t edge = s.takes ? s.takes->edge : 0;
 	s.takes = hands_.takes(segment.flow_to_local());
+	if (s.takes)
+		s.takes->edge = std::max(s.takes->edge, edge);
 	return !s.takes || fits(*s.takes);
 }
 

@@ -112,6 +112,8 @@ public:
 	[[nodiscard]] std::vector<Flow> covered() const;
 	[[nodiscard]] size_t waiting() const { return shipped_.size(); }
 	[[nodiscard]] size_t kept_bytes() const { return kept_bytes_; }
+	/** Packets that TCP wouldn't have taken. */
+	[[nodiscard]] uint64_t refused() const { return refused_; }
 
 private:
 	struct Kept {
@@ -154,6 +156,7 @@ private:
 	/* Before this number not all came in the order of their ids. */
 	uint64_t mixed_to_ = 0;
 	size_t kept_bytes_ = 0;
+	uint64_t refused_ = 0;
 };
 
 } // namespace jeebs

@@ -48,7 +48,7 @@ struct InputGate::Impl {
 			    std::nullopt : it->second();
 		},
 	      }, true),
-	      fence(io), forget(io) {}
+	      fence(io), timer(io) {}
 
 	void ship(const InputFrame &);
 	void flush();
@@ -62,7 +62,7 @@ struct InputGate::Impl {
 	PacketQueue queue;
 	InputCommit commit;
 	RcuFence fence;
-	boost::asio::steady_timer forget;
+	boost::asio::steady_timer timer;	// to forget what is left over
 	Buffer batch;
 	// Rules to be changed, those of all sessions in one go.
 	std::unordered_map<Flow, bool> changes;	// to be added, else removed
@@ -174,17 +174,32 @@ InputGate::forget_later()
 {
 	if (!impl_->left_over || std::exchange(impl_->forgets, true))
 		return;
-	impl_->forget.expires_after(forget_after);
-	impl_->forget.async_wait([this](boost::system::error_code ec) {
+	impl_->timer.expires_after(forget_after);
+	impl_->timer.async_wait([this](boost::system::error_code ec) {
 		if (!ec)
-			impl_->forget_left_over();
+			forget();
 	});
+}
+
+void
+InputGate::forget_not_yet()
+{
+	impl_->timer.cancel();
+	impl_->forgets = false;
+}
+
+void
+InputGate::forget()
+{
+	forget_not_yet();
+	if (impl_->left_over)
+		impl_->forget_left_over();
 }
 
 Result<void>
 InputGate::remove()
 {
-	impl_->forget.cancel();
+	forget_not_yet();
 	auto r = impl_->rules.remove();
 	for (const Flow &flow : impl_->commit.covered())
 		impl_->commit.uncover(flow);
@@ -288,7 +303,8 @@ InputGateStats
 InputGate::stats() const
 {
 	return {impl_->shipped, impl_->queue.overruns(),
-	    impl_->commit.waiting(), impl_->commit.kept_bytes()};
+	    impl_->commit.waiting(), impl_->commit.kept_bytes(),
+	    impl_->commit.refused()};
 }
 
 } // namespace jeebs

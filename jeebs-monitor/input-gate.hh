@@ -25,6 +25,7 @@ struct InputGateStats {
 	uint64_t overruns = 0;	// netlink buffer overflows: packets lost
 	size_t waiting = 0;	// for the standby
 	size_t kept_bytes = 0;	// of streams that no standby knows
+	uint64_t refused = 0;	// packets that TCP wouldn't take either
 };
 
 class InputGate {
@@ -43,8 +44,11 @@ public:
 	// Rules and queue. Streams that an earlier jeebsd covered stay so.
 	[[nodiscard]] Result<void> install();
 	// They can come back from here on: there is a standby, or certainly none.
-	// Only the first call counts.
 	void forget_later();
+	// Not any more.
+	void forget_not_yet();
+	// They are another host's.
+	void forget();
 	// Removes the rules; what waits passes. Idempotent, and right also if
 	// an earlier jeebsd installed them and this one doesn't.
 	[[nodiscard]] Result<void> remove();

@@ -102,24 +102,40 @@ ServiceNet::open()
 			    p.announcer->mac().to_string());
 	}
 	commit_log::line("gate closed");
+	earlier_ = true;
 	return {};
 }
 
 void
 ServiceNet::forget_earlier_later()
 {
-	if (std::exchange(forgets_, true))
+	if (!earlier_ || std::exchange(forgets_, true))
 		return;
 	earlier_timer_.expires_after(earlier_flows_stay);
 	earlier_timer_.async_wait([this](boost::system::error_code ec) {
-		if (ec)
-			return;
-		for (Port &p : ports_)
-			if (auto r = p.firewall->forget_earlier(); !r)
-				log::error("{}: sessions that ended while "
-				    "jeebsd was away can't say goodbye: {}",
-				    p.interface, r.error().what);
+		if (!ec)
+			forget_earlier();
 	});
+}
+
+void
+ServiceNet::forget_earlier_not_yet()
+{
+	earlier_timer_.cancel();
+	forgets_ = false;
+}
+
+void
+ServiceNet::forget_earlier()
+{
+	forget_earlier_not_yet();
+	if (!std::exchange(earlier_, false))
+		return;
+	for (Port &p : ports_)
+		if (auto r = p.firewall->forget_earlier(); !r)
+			log::error("{}: sessions that ended while jeebsd was "
+			    "away can't say goodbye: {}", p.interface,
+			    r.error().what);
 }
 
 void

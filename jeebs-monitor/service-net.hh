@@ -46,9 +46,12 @@ public:
 	// that an earlier run protected stay so.
 	[[nodiscard]] Result<void> open();
 	// But for no more than a minute from here on: there is a standby, or
-	// certainly none, and who isn't back by then has ended. Only the first
-	// call counts.
+	// certainly none, and who isn't back by then has ended.
 	void forget_earlier_later();
+	// There isn't, any more.
+	void forget_earlier_not_yet();
+	// They are another host's.
+	void forget_earlier();
 	// Removes the rules. With serve the VIPs stay as they are, reachable.
 	void close(bool serve);
 
@@ -109,6 +112,7 @@ private:
 	boost::asio::io_context &io_;
 	std::vector<Port> ports_;
 	boost::asio::steady_timer announce_timer_, earlier_timer_;
+	bool earlier_ = false;	// there may be such flows
 	bool forgets_ = false;
 	bool announcing_ = false;	// the VIPs are ours to announce
 	bool tapping_ = false, tapping_targets_ = false, watching_ = false;

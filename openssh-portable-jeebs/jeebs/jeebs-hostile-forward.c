@@ -141,6 +141,8 @@ gone(struct hostile *h)
 
 	hostile_say(h, "%s", offer(0, 0, fd) - 1 < UINT64_MAX - 1 ?
 	    "its own is kept" : "no answer");
+	while (!jeebs_testing("attack-forward-cut"))
+		usleep(10 * 1000);
 	if (connect(fd, &none, sizeof(none)) == -1)
 		fatal_f("connect: %s", strerror(errno));
 	while (!jeebs_testing("attack-forward-end"))

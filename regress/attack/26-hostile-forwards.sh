@@ -37,6 +37,8 @@ rules() {
 }
 hostile attack-forward-gone
 check "one is kept" within 30 sshd_said 'gone: its own is kept'
+check "by rules" test "$(rules)" -gt 0
+lab switch alpha attack-forward-gone attack-forward-cut
 check "and gone" within 10 eval '[[ $(rules) == 0 ]]'
 lab switch alpha attack-forward-gone attack-forward-end
 check "what is said of it then" within 10 sshd_said 'gone: and said'

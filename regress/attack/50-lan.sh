@@ -106,7 +106,13 @@ check "blind packets to the standby" sent --to beta blind 3000
 # The primary dies in a flood of heartbeats in its name and of SYNs; its
 # clients' RSTs come while the standby holds their packets.
 overhear
+strays() {
+	lab exec alpha -- "$build/monitor/jeebsctl" -s /run/jeebs/ctl.sock \
+		status --json | jq .input.refused
+}
+before=$(strays)
 check "data that the primary's TCP wouldn't take" sent --to alpha stray
+check "isn't taken" within 5 eval '(($(strays) >= before + 9))'
 lab exec target -- "$top/regress/attack/lan-attack.py" svc0 \
 	"$scratch/overheard.pcap" flood 6 >/dev/null 2>&1 &
 flood=$!

@@ -30,7 +30,7 @@ struct ExportPrimary {
 	boost::asio::io_context io;
 	FakeSink sink;
 	std::vector<std::string> events;
-	bool wanted = true;
+	bool wanted = true, ruled = true;
 	static constexpr size_t places = 100;
 	std::unique_ptr<ExportServer> server;
 
@@ -40,6 +40,7 @@ struct ExportPrimary {
 			return [this, what](const SessionInfo &i) {
 				events.push_back(std::string(what) + " " +
 				    std::to_string(i.id));
+				return ruled;
 			};
 		};
 		server = std::make_unique<ExportServer>(io, path, sink, nullptr,

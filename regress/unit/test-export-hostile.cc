@@ -100,6 +100,18 @@ BOOST_AUTO_TEST_CASE(sessions_of_other_addresses)
 	BOOST_TEST(events.empty());
 }
 
+BOOST_AUTO_TEST_CASE(no_offer_without_the_firewalls_rule)
+{
+	ruled = false;
+	server->standby_up("k", 7);
+	FakeSshd s(path);
+	registered(s);
+	BOOST_REQUIRE(server->sessions().size() == 1U);
+	BOOST_TEST(server->sessions()[0].reason ==
+	    "the firewall's rule isn't there");
+	BOOST_TEST(!server->sessions()[0].is_protected);
+}
+
 BOOST_AUTO_TEST_CASE(root_of_another_epoch)
 {
 	server->standby_up("k", 7);
