@@ -77,7 +77,7 @@ Daemon::act(const Action &a)
 		break;
 	case ActionKind::serve_alone:
 		offering_ = false;
-		forget_earlier_later();
+		forget_earlier_in(earlier_stays);
 		complain("VIP", net_.vips_up());
 		complain("firewall", net_.no_lease_needed());
 		net_.announce();
@@ -96,6 +96,7 @@ Daemon::act(const Action &a)
 		break;
 	case ActionKind::protect:
 		offering_ = true;
+		forget_earlier_in(earlier_stays_at_most);
 		offer();
 		break;
 	case ActionKind::detach:
@@ -112,11 +113,7 @@ Daemon::act(const Action &a)
 		clear_store(a.why);
 		break;
 	case ActionKind::join:
-		// What was this host's isn't any more, or comes back by a
-		// takeover.
-		net_.forget_earlier();
-		if (gate_)
-			gate_->forget();
+		forget_earlier_in(earlier_stays);
 		complain("tap", net_.tap_start());
 		send_key();
 		break;
@@ -171,13 +168,46 @@ Daemon::act(const Action &a)
 	}
 }
 
-// What a jeebsd before this one protected.
+// What a jeebsd before this one protected stays so until it can have come back.
 void
-Daemon::forget_earlier_later()
+Daemon::forget_earlier_in(std::chrono::seconds after)
 {
-	net_.forget_earlier_later();
+	const auto now = std::chrono::steady_clock::now();
+	if (!forget_at_most_)
+		forget_at_most_ = now + earlier_stays_at_most;
+	forget_at_ = std::min({now + after, forget_at_.value_or(*forget_at_most_),
+	    *forget_at_most_});
+	forget_timer_.expires_at(*forget_at_);
+	forget_timer_.async_wait([this](boost::system::error_code ec) {
+		if (!ec && forget_at_ &&
+		    *forget_at_ <= std::chrono::steady_clock::now())
+			forget_earlier();
+	});
+}
+
+void
+Daemon::forget_earlier_not_yet()
+{
+	if (!forget_at_most_)
+		return;
+	forget_at_.reset();
+	forget_earlier_in(earlier_stays_at_most);
+}
+
+void
+Daemon::forget_earlier()
+{
+	forget_at_.reset();
+	forget_at_most_.reset();
+	forget_timer_.cancel();
+	bool done = net_.forget_earlier();
 	if (gate_)
-		gate_->forget_later();
+		if (auto r = gate_->forget_earlier(role_.serving()); !r) {
+			log::error("input: {}", r.error().what);
+			done = false;
+		}
+	if (!done)
+		forget_earlier_in(forget_retry);
 }
 
 // Who may tell that this host is on the LAN: clients, and whom it has talked

@@ -60,11 +60,8 @@ Daemon::link_down(const std::string &reason)
 
 	peer_key_.clear();
 	// Alone, by evidence, none will be asked for them.
-	if (role_.state() != RoleState::primary_alone) {
-		net_.forget_earlier_not_yet();
-		if (gate_)
-			gate_->forget_not_yet();
-	}
+	if (role_.state() != RoleState::primary_alone)
+		forget_earlier_not_yet();
 	export_.link_down();
 	replica_.link_down();
 	if (!dropping_link_ && !peer_resigned_ && closed_by_kernel(reason)) {
@@ -170,7 +167,7 @@ Daemon::offer()
 {
 	if (!offering_ || !role_.serving() || peer_key_.empty())
 		return;
-	forget_earlier_later();
+	forget_earlier_in(earlier_stays);
 	export_.standby_up(peer_key_, role_.epoch());
 }
 

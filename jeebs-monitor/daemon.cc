@@ -126,7 +126,7 @@ Daemon::Daemon(boost::asio::io_context &io, const Config &config,
 			return status();
 		return fail("unknown request");
 	}),
-      timer_(io), tap_timer_(io), stop_timer_(io)
+      timer_(io), tap_timer_(io), forget_timer_(io), stop_timer_(io)
 {
 }
 
@@ -233,6 +233,9 @@ Daemon::takeover_hooks()
 		return go ? std::optional(role_.epoch()) : std::nullopt;
 	};
 	h.taken = [this](Result<void> r) {
+		// Or it would stand in the way of what is adopted.
+		if (r)
+			forget_earlier();
 		perform(role_.took_over(r.has_value(), BootClock::now()));
 	};
 	h.finished = [this] {

@@ -76,7 +76,9 @@ private:
 	void act(const Action &);
 	void record_state();
 	void sync();		// tell the peer what we are now
-	void forget_earlier_later();
+	void forget_earlier_in(std::chrono::seconds);
+	void forget_earlier_not_yet();
+	void forget_earlier();
 	void save_epoch(uint64_t);
 	void set_lease();
 	void offer();		// if there is a key and it is time
@@ -118,7 +120,13 @@ private:
 	CtlServer ctl_;
 	std::unique_ptr<Command> fence_;
 
-	boost::asio::steady_timer timer_, tap_timer_, stop_timer_;
+	boost::asio::steady_timer timer_, tap_timer_, forget_timer_, stop_timer_;
+	// sshd asks for jeebsd again every half minute, or oftener; its forwards
+	// wait for a standby with a key besides.
+	static constexpr std::chrono::seconds earlier_stays{60},
+	    earlier_stays_at_most{300}, forget_retry{30};
+	std::optional<std::chrono::steady_clock::time_point> forget_at_,
+	    forget_at_most_;
 	Time last_tick_{};
 	Time next_epoch_try_{}, pause_checked_{};
 	std::deque<Action> actions_;

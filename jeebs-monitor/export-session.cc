@@ -229,6 +229,8 @@ std::optional<SessionRest> ExportSession::end(const std::string &why)
 
 bool ExportSession::refresh(Buffer &b)
 {
+	if (!ruled_ && state_ == State::known && !p_.standby.key.empty())
+		offer();
 	// A connection that is closing keeps its last state.
 	if (state_ != State::open || !shipper_->running())
 		return false;

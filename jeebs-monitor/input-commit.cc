@@ -264,12 +264,13 @@ InputCommit::link_down()
 }
 
 void
-InputCommit::forget_left_over()
+InputCommit::forget_left_over(bool pass)
 {
 	left_over_ = false;
 	for (auto it = streams_.begin(); it != streams_.end();) {
 		if (it->second.fate == Fate::left_over)
-			settle(it->first, it->second, hands_.accept);
+			settle(it->first, it->second,
+			    pass ? hands_.accept : hands_.drop);
 		if (it->second.fate == Fate::left_over ||
 		    it->second.fate == Fate::passes)
 			it = streams_.erase(it);

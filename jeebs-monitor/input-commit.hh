@@ -101,8 +101,11 @@ public:
 	[[nodiscard]] bool committed(uint64_t n);
 	/** What was shipped is in doubt; streams need an open() again. */
 	void link_down();
-	/** Nothing is left over: whatever isn't covered passes. */
-	void forget_left_over();
+	/**
+	 * Nothing is left over: whatever isn't covered passes. What waits does,
+	 * or is dropped.
+	 */
+	void forget_left_over(bool pass = true);
 
 	/** How many were shipped since link_down(). */
 	[[nodiscard]] uint64_t shipped() const

@@ -48,11 +48,10 @@ struct InputGate::Impl {
 			    std::nullopt : it->second();
 		},
 	      }, true),
-	      fence(io), timer(io) {}
+	      fence(io) {}
 
 	void ship(const InputFrame &);
 	void flush();
-	void forget_left_over();
 	void change(const Flow &, bool add);
 	void change_rules();
 
@@ -62,7 +61,6 @@ struct InputGate::Impl {
 	PacketQueue queue;
 	InputCommit commit;
 	RcuFence fence;
-	boost::asio::steady_timer timer;	// to forget what is left over
 	Buffer batch;
 	// Rules to be changed, those of all sessions in one go.
 	std::unordered_map<Flow, bool> changes;	// to be added, else removed
@@ -80,7 +78,6 @@ struct InputGate::Impl {
 	uint64_t next_cover = 1;
 	uint64_t shipped = 0;
 	bool left_over = false;	// there may be flows of an earlier jeebsd
-	bool forgets = false;
 };
 
 void
@@ -101,16 +98,6 @@ InputGate::Impl::flush()
 {
 	if (!batch.empty())
 		(void)sink.send(std::exchange(batch, {}));
-}
-
-void
-InputGate::Impl::forget_left_over()
-{
-	const auto flows = commit.covered();
-	if (auto r = rules.replace(flows); !r)
-		log::error("input: {}", r.error().what);
-	commit.forget_left_over();
-	left_over = false;
 }
 
 void
@@ -169,37 +156,21 @@ InputGate::install()
 	return {};
 }
 
-void
-InputGate::forget_later()
+Result<void>
+InputGate::forget_earlier(bool pass)
 {
-	if (!impl_->left_over || std::exchange(impl_->forgets, true))
-		return;
-	impl_->timer.expires_after(forget_after);
-	impl_->timer.async_wait([this](boost::system::error_code ec) {
-		if (!ec)
-			forget();
-	});
-}
-
-void
-InputGate::forget_not_yet()
-{
-	impl_->timer.cancel();
-	impl_->forgets = false;
-}
-
-void
-InputGate::forget()
-{
-	forget_not_yet();
-	if (impl_->left_over)
-		impl_->forget_left_over();
+	if (!impl_->left_over)
+		return {};
+	if (auto r = impl_->rules.replace(impl_->commit.covered()); !r)
+		return r;
+	impl_->commit.forget_left_over(pass);
+	impl_->left_over = false;
+	return {};
 }
 
 Result<void>
 InputGate::remove()
 {
-	forget_not_yet();
 	auto r = impl_->rules.remove();
 	for (const Flow &flow : impl_->commit.covered())
 		impl_->commit.uncover(flow);

@@ -30,10 +30,6 @@ struct InputGateStats {
 
 class InputGate {
 public:
-	// Sessions of a jeebsd before this one that haven't come back by then,
-	// and forwards that haven't been offered again, have ended.
-	static constexpr std::chrono::seconds forget_after{60};
-
 	// sink must outlive the gate.
 	InputGate(boost::asio::io_context &, FrameSink &sink,
 	    uint16_t queue_number);
@@ -43,12 +39,10 @@ public:
 
 	// Rules and queue. Streams that an earlier jeebsd covered stay so.
 	[[nodiscard]] Result<void> install();
-	// They can come back from here on: there is a standby, or certainly none.
-	void forget_later();
-	// Not any more.
-	void forget_not_yet();
-	// They are another host's.
-	void forget();
+	// Whatever they were isn't covered by now: it has ended. What waits of
+	// it passes, or is dropped where another host may own it. With an error
+	// it is to be called again.
+	[[nodiscard]] Result<void> forget_earlier(bool pass);
 	// Removes the rules; what waits passes. Idempotent, and right also if
 	// an earlier jeebsd installed them and this one doesn't.
 	[[nodiscard]] Result<void> remove();

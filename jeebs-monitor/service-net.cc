@@ -15,8 +15,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// sshd asks for jeebsd again every half minute, or oftener.
-constexpr std::chrono::seconds earlier_flows_stay(60);
 constexpr uint16_t first_queue = 74;
 // To be had in some ms: opening it holds the event loop.
 constexpr uint32_t tap_ring = 8U << 20;
@@ -39,7 +37,7 @@ whole_ms(Duration d)
 
 ServiceNet::ServiceNet(boost::asio::io_context &io, const Config &c,
     PacketCallback tapped, VipTraffic::Callback clients)
-    : io_(io), announce_timer_(io), earlier_timer_(io)
+    : io_(io), announce_timer_(io)
 {
 	for (const VipConfig &v : c.vips) {
 		auto it = std::find_if(ports_.begin(), ports_.end(),
@@ -106,36 +104,20 @@ ServiceNet::open()
 	return {};
 }
 
-void
-ServiceNet::forget_earlier_later()
-{
-	if (!earlier_ || std::exchange(forgets_, true))
-		return;
-	earlier_timer_.expires_after(earlier_flows_stay);
-	earlier_timer_.async_wait([this](boost::system::error_code ec) {
-		if (!ec)
-			forget_earlier();
-	});
-}
-
-void
-ServiceNet::forget_earlier_not_yet()
-{
-	earlier_timer_.cancel();
-	forgets_ = false;
-}
-
-void
+bool
 ServiceNet::forget_earlier()
 {
-	forget_earlier_not_yet();
-	if (!std::exchange(earlier_, false))
-		return;
+	if (!earlier_)
+		return true;
 	for (Port &p : ports_)
-		if (auto r = p.firewall->forget_earlier(); !r)
+		if (auto r = p.firewall->forget_earlier(); !r) {
 			log::error("{}: sessions that ended while jeebsd was "
 			    "away can't say goodbye: {}", p.interface,
 			    r.error().what);
+			return false;
+		}
+	earlier_ = false;
+	return true;
 }
 
 void
@@ -143,7 +125,6 @@ ServiceNet::close(bool serve)
 {
 	announcing_ = false;
 	announce_timer_.cancel();
-	earlier_timer_.cancel();
 	tap_stop();
 	tap_targets(false);
 	if (serve)

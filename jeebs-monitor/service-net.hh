@@ -45,13 +45,9 @@ public:
 	// Opens everything, locked: nothing of a VIP leaves this host. Flows
 	// that an earlier run protected stay so.
 	[[nodiscard]] Result<void> open();
-	// But for no more than a minute from here on: there is a standby, or
-	// certainly none, and who isn't back by then has ended.
-	void forget_earlier_later();
-	// There isn't, any more.
-	void forget_earlier_not_yet();
-	// They are another host's.
-	void forget_earlier();
+	// Whatever they were isn't protected by now: it has ended. False: it is
+	// logged why not, and to be called again.
+	bool forget_earlier();
 	// Removes the rules. With serve the VIPs stay as they are, reachable.
 	void close(bool serve);
 
@@ -111,9 +107,8 @@ private:
 
 	boost::asio::io_context &io_;
 	std::vector<Port> ports_;
-	boost::asio::steady_timer announce_timer_, earlier_timer_;
+	boost::asio::steady_timer announce_timer_;
 	bool earlier_ = false;	// there may be such flows
-	bool forgets_ = false;
 	bool announcing_ = false;	// the VIPs are ours to announce
 	bool tapping_ = false, tapping_targets_ = false, watching_ = false;
 	Time last_claim_log_{};

@@ -144,19 +144,21 @@ public:
 		auto r = still(fd, flow).and_then([&] {
 			return set(fd, IPPROTO_TCP, TCP_REPAIR, off,
 			    "TCP_REPAIR off"); })
-		    .and_then([&] { return still(fd, flow); });
-		if (!r) {
-			end_silenced(fd);
-			(void)abort_connection(fd);
-			return r;
-		}
-		return set(fd, SOL_SOCKET, SO_REUSEADDR, on, "SO_REUSEADDR")
+		    .and_then([&] { return still(fd, flow); })
+		    .and_then([&] {
+			return set(fd, SOL_SOCKET, SO_REUSEADDR, on,
+			    "SO_REUSEADDR"); })
 		    .and_then([&] {
 			return set(fd, SOL_SOCKET, SO_KEEPALIVE, on,
 			    "SO_KEEPALIVE"); })
 		    .and_then([&] {
 			return set(fd, IPPROTO_TCP, TCP_NODELAY, on,
 			    "TCP_NODELAY"); });
+		if (!r) {
+			end_silenced(fd);
+			(void)abort_connection(fd);
+		}
+		return r;
 	}
 
 private:

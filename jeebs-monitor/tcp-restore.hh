@@ -50,8 +50,8 @@ public:
 	/**
 	 * Leaves repair mode without a window probe, and sets what sshd's
 	 * listener would have handed down: SO_REUSEADDR, SO_KEEPALIVE,
-	 * TCP_NODELAY. If fd isn't this connection any more it is ended, and an
-	 * error returned.
+	 * TCP_NODELAY. With an error, as when fd isn't this connection any
+	 * more, it is ended.
 	 */
 	[[nodiscard]] virtual Result<void> release(int fd, const Flow &) = 0;
 };

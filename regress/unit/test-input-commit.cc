@@ -396,4 +396,13 @@ BOOST_AUTO_TEST_CASE(sessions_of_a_jeebsd_before_this_one)
 	BOOST_TEST(g.news() == "accept 5");
 }
 
+BOOST_AUTO_TEST_CASE(what_another_host_may_own_does_not_pass)
+{
+	Gate g(true);
+	g.commit.packet(1, packet(0, 10, 2));
+	g.commit.forget_left_over(false);
+	BOOST_TEST(g.news() == "drop 1");
+	BOOST_TEST(g.commit.kept_bytes() == 0U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
