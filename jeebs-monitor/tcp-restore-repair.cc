@@ -168,7 +168,7 @@ private:
 	{
 		if (!is_of_flow(fd, flow))
 			return fail("cannot restore " + flow.to_string() +
-			    ": its process made something else of it");
+			    ": its process has ended it, or made another");
 		return {};
 	}
 

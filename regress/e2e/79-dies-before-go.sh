@@ -33,7 +33,7 @@ check "its client is told" pty dies 'wait 5000'
 is "as of a lost connection" "$(jq .status <<<"$pty_answer")" 255
 check "so is the other one" within 5 eval '[[ ! -e /proc/$bulk ]]'
 is "both for the same reason" "$(lab exec beta -- grep -c \
-	"session from .* reset: GO: " /var/log/jeebsd.log)" 2
+	"session from .* reset: .*its process has ended it" /var/log/jeebsd.log)" 2
 lives root
 is "connections left" "$(lab exec beta -- ss -tnH state established "sport = :22" |
 	wc -l)" 1
