@@ -58,9 +58,11 @@ InputFeeder::over(Fed &f, Time now)
 		return true;
 	if (f.room)
 		f.room(f.tcp.get(), true);
+	// An older one than a window ago TCP takes for forged (RFC 5961 5.2).
+	const Seq32 ack = f.ack + static_cast<uint32_t>(moved->acked);
 	for (const InputPart &part : f.feed.due(f.in_off + moved->received,
 	    std::min(*window, portion), now))
-		if (auto ok = injector_.inject(part.packet, f.ack, f.ack,
+		if (auto ok = injector_.inject(part.packet, ack, ack,
 		    part.from, part.to); !ok)
 			log::warning("session from {}: injecting: {}",
 			    f.flow.remote_name(), ok.error().what);

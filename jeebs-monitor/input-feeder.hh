@@ -23,7 +23,7 @@ public:
 	InputFeeder(boost::asio::io_context &, Injector &);
 
 	// tcp: a copy of the session's descriptor, out of repair mode; in_off:
-	// where its socket was restored; ack: a number that it has sent up to.
+	// and ack: where its socket was restored.
 	// Gives what fits at once. room: called with the descriptor before
 	// something is given, and with false when TCP has all of it.
 	void add(const Flow &, SharedFd tcp, uint64_t in_off, Seq32 ack,

@@ -12,6 +12,7 @@
 
 #include "hold.hh"
 #include "inject.hh"
+#include "input-feeder.hh"
 #include "lost-acks.hh"
 #include "segment.hh"
 #include "tap.hh"
@@ -26,6 +27,7 @@ namespace data = boost::unit_test::data;
 
 namespace input {
 
+using Bytes = jeebs::test::Bytes;
 using Packets = std::vector<Bytes>;
 
 std::unique_ptr<Tap>
@@ -393,6 +395,61 @@ BOOST_DATA_TEST_CASE(held_until_the_socket_lives, data::make({false, true}),
 	BOOST_TEST(hold->stats().held == held);
 	BOOST_TEST(hold->stats().dropped == 0U);
 	BOOST_TEST(hold->stats().overruns == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_waits_while_much_is_sent_is_given)
+{
+	constexpr size_t up = 1000000, down = 3000000, piece = 16384;
+	World world;
+	world.move_vip_to(world.alpha, false);
+	const UniqueFd listener = world.listen_on(world.alpha, false);
+	Connection c = world.connect(listener.get(), false);
+	/* Its window stays small: an ACK is old soon. */
+	const int room = 65536;
+	BOOST_REQUIRE(setsockopt(c.client.get(), SOL_SOCKET, SO_RCVBUF, &room,
+	    sizeof(room)) == 0);
+	jeebs_tcp_state state = capture(c.server.get());
+	const Flow flow = Flow::from_state(state);
+	std::deque<InputPiece> pieces;
+	for (uint64_t at = 0; at < up; at += piece) {
+		const Bytes bytes = pattern(at, std::min(piece, up - at));
+		put(c.client.get(), bytes);
+		BOOST_REQUIRE(get(c.server.get(), bytes.size()) == bytes);
+		SegmentFields f;
+		f.source = flow.remote;
+		f.destination = flow.local;
+		f.source_port = flow.remote_port;
+		f.destination_port = flow.local_port;
+		f.seq = seq_of_offset(state.rcv_base, at);
+		f.window = 1000;
+		f.payload = bytes;
+		pieces.push_back({at, at + bytes.size(),
+		    Buffer(build_segment(f))});
+	}
+	BOOST_REQUIRE(refresh_tcp_state(c.server.get(), state).has_value());
+	world.cut(world.alpha);
+
+	const auto injector = make_injector(world.beta);
+	world.move_vip_to(world.beta, false);
+	const UniqueFd fd = restore_on(world.beta, {state, 0, 0,
+	    state.ts_val + 1000, up});
+	InputFeeder feeder(world.io, *injector);
+	feeder.add(flow, SharedFd(UniqueFd(dup(fd.get())), "u"), 0,
+	    seq_of_offset(state.snd_base, 0), InputFeed(std::move(pieces)));
+	/* Nobody reads from it yet. */
+	for (uint64_t at = 0; at < down; at += piece) {
+		const Bytes bytes = pattern(at, piece);
+		put(fd.get(), bytes);
+		BOOST_REQUIRE(get(c.client.get(), piece) == bytes);
+		run_until(world.io, [] { return false; }, 0ms);
+	}
+	Bytes all;
+	run_until(world.io, [&] {
+		const Bytes some = get(fd.get(), 65536, 0ms);
+		all.insert(all.end(), some.begin(), some.end());
+		return all.size() >= up;
+	}, 10000ms);
+	BOOST_TEST((all == pattern(0, up)));
 }
 
 BOOST_AUTO_TEST_CASE(without_hold_it_is_a_reset)
