@@ -7,6 +7,7 @@
 . "$top/regress/e2e/master.bash"
 cd "$scratch"
 chmod 711 .
+mkdir -m 1777 sockets
 lab_up --set sshd.X11Forwarding=yes
 ssh-keygen -q -t ed25519 -N '' -C 'key of the agent' -f akey
 lab exec client -- ssh-agent -a "$scratch/agent" -D >/dev/null &
@@ -38,10 +39,10 @@ forwards() {
 	over m -O forward -L "$scratch/local$p:$TARGET:22" vip
 	echo "-L on a path: $(lab exec client -- timeout 5 curl -s --http0.9 --max-time 1 \
 		--unix-socket "$scratch/local$p" http://x/ | head -c 7)"
-	over m -O forward -R "/tmp/$tid$p.$$:$TARGET:22" vip
+	over m -O forward -R "$scratch/sockets/$p:$TARGET:22" vip
 	echo "-R on a path: $(lab exec "$host" -- timeout 5 curl -s --http0.9 \
-		--max-time 1 --unix-socket "/tmp/$tid$p.$$" http://x/ | head -c 7)"
-	over m -O cancel -R "/tmp/$tid$p.$$:$TARGET:22" vip
+		--max-time 1 --unix-socket "$scratch/sockets/$p" http://x/ | head -c 7)"
+	over m -O cancel -R "$scratch/sockets/$p:$TARGET:22" vip
 	over m -O cancel -L "127.0.0.1:${p}1:$TARGET:22" vip
 	echo "-L cancelled: $(banner client "${p}1" | grep -o 'Connection refused' | head -n 1)"
 	over m -O cancel -R "127.0.0.1:${p}3:$TARGET:22" vip
