@@ -30,7 +30,9 @@ footprint() {
 	' 2>&1 | sed -E 's/(alpha|beta)/HOST/g
 		s/ (timeout|expires) [0-9a-z]+//g; s/\[[0-9]+:[0-9]+\]//
 		s/10\.7[78]\.0\.[0-9]+/ADDRESS/g; s/fd77::[0-9a-f]+/ADDRESS/g
-		s/([0-9a-f]{2}:){5}[0-9a-f]{2}/MAC/g; s/fe80::[0-9a-f:]+/LOCAL/g; s/@if[0-9]+//'
+		s/([0-9a-f]{2}:){5}[0-9a-f]{2}/MAC/g; s/fe80::[0-9a-f:]+/LOCAL/g; s/@if[0-9]+//
+		# its number is another while a killed jeebsd still has one
+		s/^jeebs[0-9]+ +/jeebsN /'
 }
 
 # sshd-adopt has its spare workers (jeebs-worker.c) on both hosts: a footprint of
