@@ -154,14 +154,18 @@ FarEnds::hand_over(Of &of, AdoptClient::Job &job)
 			if (ok)
 				e.tcp = SharedFd(std::move(*fd), of.user);
 		}
-		if (!ok) {
-			p_.tap.remove(e.s.flow);
-			log::warning("forward of {} to {} is closed: {}",
-			    log::printable(of.user), e.s.flow.remote_name(),
-			    ok.error().what);
-		}
+		if (!ok)
+			leave(of, e, ok.error().what);
 		return !ok;
 	});
+}
+
+void
+FarEnds::leave(const Of &of, const FarEnd &e, const std::string &why)
+{
+	p_.tap.remove(e.s.flow);
+	log::warning("forward of {} to {} is closed: {}",
+	    log::printable(of.user), e.s.flow.remote_name(), why);
 }
 
 // What is written in repair mode isn't sent (net/ipv4/tcp.c, tcp_write_xmit).
@@ -170,12 +174,8 @@ FarEnds::release(Of &of)
 {
 	std::erase_if(of.all, [&](const FarEnd &e) {
 		auto ok = p_.restorer.release(e.tcp.get(), e.s.flow);
-		if (!ok) {
-			p_.tap.remove(e.s.flow);
-			log::error("forward of {} to {} is closed: {}",
-			    log::printable(of.user), e.s.flow.remote_name(),
-			    ok.error().what);
-		}
+		if (!ok)
+			leave(of, e, ok.error().what);
 		return !ok;
 	});
 }

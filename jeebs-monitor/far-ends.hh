@@ -83,6 +83,8 @@ public:
 	void clear() { fed_.clear(); }
 
 private:
+	// It isn't handed over, or doesn't go on.
+	void leave(const Of &, const FarEnd &, const std::string &why);
 	void take_held(FarEnd &);
 	void watch(FarEnd &);
 	void ask(FarEnd &, Time now);

@@ -162,9 +162,9 @@ can_move(const struct sockaddr *sa)
 }
 
 /*
- * Can a connection from src to dst go on from another host? Not to one on this
- * host, which dies with it, nor by another interface than the one of src: there
- * nobody would send to src.
+ * Can a connection from src to dst go on from another host? Not by another
+ * interface than the one of src: there nobody would send to src. To one on this
+ * host, which dies with it, it goes by loopback.
  */
 static int
 may_bind(const struct sockaddr *src, const struct sockaddr *dst)
@@ -172,8 +172,7 @@ may_bind(const struct sockaddr *src, const struct sockaddr *dst)
 	u_int interface;
 
 	return src->sa_family == dst->sa_family && can_move(src) &&
-	    can_move(dst) && interface_of(dst) == 0 &&
-	    (interface = interface_of(src)) != 0 &&
+	    can_move(dst) && (interface = interface_of(src)) != 0 &&
 	    route_interface(src, dst) == interface;
 }
 
