@@ -298,10 +298,12 @@ Daemon::heard(const HeartbeatHeard &h)
 void
 Daemon::tapped(std::span<const uint8_t> packet)
 {
-	auto s = Segment::parse(packet);
+	auto s = Segment::parse_headers(packet);
 	if (!s)
 		return;
 	bool inward = net_.is_vip(s->destination());
+	if (inward && !(s = Segment::parse(packet)))
+		return;
 	Flow flow = inward ? s->flow_to_local() : s->flow_from_local();
 	// Once we serve, the takeover watches what it adopted.
 	if (auto at = store_.edges(flow); at && !role_.serving())

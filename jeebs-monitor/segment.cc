@@ -40,25 +40,35 @@ put32(std::span<uint8_t> b, size_t at, uint32_t v)
 	put16(b, at + 2, static_cast<uint16_t>(v));
 }
 
-/** RFC 1071 sum, not folded; data starts at an even offset. */
-uint64_t
-sum16(std::span<const uint8_t> data)
-{
-	uint64_t sum = 0;
-	size_t i = 0;
-	for (; i + 1 < data.size(); i += 2)
-		sum += get16(data, i);
-	if (i < data.size())
-		sum += uint64_t{data[i]} << 8;
-	return sum;
-}
-
 uint16_t
 fold(uint64_t sum)
 {
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
 	return static_cast<uint16_t>(sum);
+}
+
+/**
+ * RFC 1071 sum; data starts at an even offset. It is the same in any byte order,
+ * but for the bytes of the result (section 2 B): the host's needs no shifts.
+ */
+uint64_t
+sum16(std::span<const uint8_t> data)
+{
+	uint64_t sum = 0;
+	uint32_t word = 0;
+	size_t i = 0;
+	for (; i + sizeof(word) <= data.size(); i += sizeof(word)) {
+		std::memcpy(&word, data.data() + i, sizeof(word));
+		sum += word;
+	}
+	word = 0;
+	if (i < data.size())
+		std::memcpy(&word, data.data() + i, data.size() - i);
+	uint8_t folded[2];
+	const uint16_t in_host_order = fold(sum + word);
+	std::memcpy(folded, &in_host_order, sizeof(folded));
+	return get16(folded, 0);
 }
 
 /** Pseudo header of RFC 9293 3.1 / RFC 8200 8.1. */
@@ -91,8 +101,9 @@ skip_extensions(std::span<const uint8_t> ip)
 
 } // namespace
 
+// length: what the packet had on the wire, at least.
 std::optional<Segment>
-Segment::parse(std::span<const uint8_t> packet)
+Segment::parse(std::span<const uint8_t> packet, size_t length)
 {
 	Segment s;
 	if (packet.size() < ip4_header)
@@ -103,10 +114,10 @@ Segment::parse(std::span<const uint8_t> packet)
 		const size_t total = get16(packet, 2);
 		const bool fragment = (get16(packet, 6) & 0x3fff) != 0;
 		if (header < ip4_header || total < header ||
-		    total > packet.size() || fragment ||
+		    total > length || fragment ||
 		    packet[9] != IPPROTO_TCP)
 			return {};
-		s.ip_ = packet.first(total);
+		s.ip_ = packet.first(std::min(total, packet.size()));
 		s.tcp_ = header;
 		break;
 	}
@@ -114,10 +125,10 @@ Segment::parse(std::span<const uint8_t> packet)
 		if (packet.size() < ip6_header)
 			return {};
 		const size_t total = ip6_header + get16(packet, 4);
-		if (total > packet.size())
+		if (total > length)
 			return {};
 		s.v6_ = true;
-		s.ip_ = packet.first(total);
+		s.ip_ = packet.first(std::min(total, packet.size()));
 		s.tcp_ = skip_extensions(s.ip_);
 		if (s.tcp_ == 0)
 			return {};
@@ -132,6 +143,21 @@ Segment::parse(std::span<const uint8_t> packet)
 	s.payload_ = s.tcp_ + offset;
 	if (offset < tcp_header || s.payload_ > s.ip_.size())
 		return {};
+	return s;
+}
+
+std::optional<Segment>
+Segment::parse(std::span<const uint8_t> packet)
+{
+	return parse(packet, packet.size());
+}
+
+std::optional<Segment>
+Segment::parse_headers(std::span<const uint8_t> packet)
+{
+	auto s = parse(packet, SIZE_MAX);
+	if (s)
+		s->ip_ = s->ip_.first(s->payload_);
 	return s;
 }
 

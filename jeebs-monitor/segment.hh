@@ -44,6 +44,13 @@ public:
 	[[nodiscard]] static std::optional<Segment>
 	parse(std::span<const uint8_t> packet);
 
+	/**
+	 * What the headers say of a packet that may be cut off behind them: as
+	 * if it had no payload. Its checksum_state() says nothing.
+	 */
+	[[nodiscard]] static std::optional<Segment>
+	parse_headers(std::span<const uint8_t> packet);
+
 	[[nodiscard]] IpAddr source() const;
 	[[nodiscard]] IpAddr destination() const;
 	[[nodiscard]] uint16_t source_port() const;
@@ -73,6 +80,9 @@ public:
 	[[nodiscard]] size_t payload_offset() const { return payload_; }
 
 private:
+	[[nodiscard]] static std::optional<Segment>
+	parse(std::span<const uint8_t> packet, size_t length);
+
 	std::span<const uint8_t> ip_;
 	size_t tcp_ = 0;
 	size_t payload_ = 0;

@@ -15,6 +15,8 @@ namespace {
 
 /** A GRO packet of IPv6 with its link header. */
 constexpr int snapshot_length = 65535 + 40 + 14 + 8;
+// Of Ethernet with two VLAN tags, IPv6 with some extensions, TCP with options.
+constexpr uint32_t headers_length = 256, vlan_tag = 4;
 constexpr int packets_per_turn = 512;
 // At least.
 constexpr uint32_t ring_bytes_of_packet = 1024;
@@ -26,18 +28,49 @@ struct PcapCloser {
 	void operator()(pcap_t *p) const { pcap_close(p); }
 };
 
+enum class Way { in, out };
+
 std::string
-filter_text(const TapConfig &config)
+filter_text(const TapConfig &config, Way way)
 {
-	const std::string host = config.others ? "dst host " : "host ";
+	const std::string host = way == Way::in ? "dst host " : "src host ";
 	std::string hosts;
 	for (const IpAddr &vip : config.vips)
 		hosts += (hosts.empty() ? host : " or " + host) +
 		    vip.to_string();
 	const std::string some = std::string("(tcp and ") +
-	    (config.others ? "not dst port " : "port ") +
+	    (config.others ? "not " : "") +
+	    (way == Way::in ? "dst" : "src") + " port " +
 	    std::to_string(config.port) + " and (" + hosts + "))";
 	return some + " or (vlan and " + some + ")";
+}
+
+Result<std::vector<bpf_insn>>
+compile(pcap_t *pcap, const std::string &text)
+{
+	bpf_program program{};
+	if (pcap_compile(pcap, &program, text.c_str(), 1,
+	    PCAP_NETMASK_UNKNOWN) != 0)
+		return fail("tap filter: " + std::string(pcap_geterr(pcap)));
+	std::vector<bpf_insn> code(program.bf_insns,
+	    program.bf_insns + program.bf_len);
+	pcap_freecode(&program);
+	return code;
+}
+
+// What the first doesn't take is the second's, which takes headers only.
+std::vector<bpf_insn>
+join_filters(std::vector<bpf_insn> first, std::vector<bpf_insn> second)
+{
+	for (size_t i = 0; i < first.size(); i++)
+		if (first[i].code == (BPF_RET | BPF_K) && first[i].k == 0)
+			first[i] = {BPF_JMP | BPF_JA, 0, 0,
+			    static_cast<uint32_t>(first.size() - i - 1)};
+	for (bpf_insn &i : second)
+		if (i.code == (BPF_RET | BPF_K) && i.k != 0)
+			i.k = headers_length;
+	first.insert(first.end(), second.begin(), second.end());
+	return first;
 }
 
 } // namespace
@@ -111,14 +144,15 @@ Tap::Impl::activate()
 Result<void>
 Tap::Impl::set_filter()
 {
-	bpf_program program{};
-	if (pcap_compile(pcap.get(), &program, filter_text(config).c_str(), 1,
-	    PCAP_NETMASK_UNKNOWN) != 0)
-		return fail("tap filter: " +
-		    std::string(pcap_geterr(pcap.get())));
-	const int r = pcap_setfilter(pcap.get(), &program);
-	pcap_freecode(&program);
-	if (r != 0)
+	auto code = compile(pcap.get(), filter_text(config, Way::in));
+	if (code && !config.others) {
+		auto out = compile(pcap.get(), filter_text(config, Way::out));
+		code = out.map([&](auto &c) { return join_filters(*code, c); });
+	}
+	if (!code)
+		return tl::unexpected(code.error());
+	bpf_program program{static_cast<u_int>(code->size()), code->data()};
+	if (pcap_setfilter(pcap.get(), &program) != 0)
 		return fail("tap filter: " +
 		    std::string(pcap_geterr(pcap.get())));
 	return {};
@@ -184,7 +218,9 @@ Tap::Impl::read_packets(int limit)
 			break;
 		}
 		const auto packet = strip_link_header({data, header->caplen});
-		if (header->caplen < header->len || packet.empty()) {
+		// pcap puts a tag back that the card has taken out.
+		if (packet.empty() || (header->caplen < header->len &&
+		    header->caplen > headers_length + vlan_tag)) {
 			cut_short++;
 			continue;
 		}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // Tap: sees the packets of the protected service, both directions, on an
-// interface (libpcap, promiscuous, immediate mode).
+// interface (libpcap, promiscuous, immediate mode). Of those to the clients only
+// the headers: what they carry is in the records.
 // One io_context thread. Opening needs CAP_NET_RAW.
 #pragma once
 
@@ -48,8 +49,9 @@ public:
 	/**
 	 * The packet starts at its IP header (link header and VLAN tags
 	 * removed), may be larger than the MTU and have a partial checksum
-	 * (segment.hh); it is valid during the call. The callback may stop()
-	 * the tap but not destroy it.
+	 * (segment.hh), or be for a client and cut off behind its headers; it
+	 * is valid during the call. The callback may stop() the tap but not
+	 * destroy it.
 	 */
 	using Callback =
 	    std::function<void(std::span<const uint8_t> ip_packet)>;

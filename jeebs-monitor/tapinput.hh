@@ -63,6 +63,7 @@ public:
 	// weren't added.
 	bool client(const Segment &);
 	// A packet of the service to a client.
+	// Of its headers.
 	void server(const Segment &);
 
 	const TapFacts *facts(const Flow &) const;

@@ -3,6 +3,8 @@
 
 #include <sys/socket.h>
 
+#include <utility>
+
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -52,6 +54,11 @@ long output_ctrl(BIO *, int cmd, long, void *)
 	return cmd == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
+BIO_METHOD *new_method(const char *name)
+{
+	return BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, name);
+}
+
 } // namespace
 
 Result<TlsContext> TlsContext::create(const LinkKey &key, std::string peer_pin)
@@ -84,12 +91,53 @@ Result<TlsContext> TlsContext::create(const LinkKey &key, std::string peer_pin)
 	return t;
 }
 
+int Tls::input_read(BIO *b, char *p, size_t n, size_t *got)
+{
+	auto &in = *static_cast<Input *>(BIO_get_data(b));
+	ssize_t r = -1;
+
+	BIO_clear_retry_flags(b);
+	*got = 0;
+	errno = EAGAIN;
+	// It was less than was asked for: there is no more, without asking.
+	if (!std::exchange(in.empty, false))
+		do
+			r = ::recv(in.fd, p, n, MSG_DONTWAIT);
+		while (r == -1 && errno == EINTR);
+	if (r == -1 && errno == EAGAIN)
+		BIO_set_retry_read(b);
+	in.eof = r == 0;
+	if (r <= 0)
+		return 0;
+	*got = static_cast<size_t>(r);
+	in.empty = *got < n;
+	return 1;
+}
+
+long Tls::input_ctrl(BIO *b, int cmd, long, void *)
+{
+	return cmd == BIO_CTRL_EOF &&
+	    static_cast<Input *>(BIO_get_data(b))->eof ? 1 : 0;
+}
+
+// These are for the life of the process, like OpenSSL's own tables.
+BIO_METHOD *Tls::input_method()
+{
+	static BIO_METHOD *const m = [] {
+		BIO_METHOD *it = new_method("jeebs input");
+		if (it != nullptr) {
+			BIO_meth_set_read_ex(it, input_read);
+			BIO_meth_set_ctrl(it, input_ctrl);
+		}
+		return it;
+	}();
+	return m;
+}
+
 BIO_METHOD *Tls::output_method()
 {
-	// For the life of the process, like OpenSSL's own tables.
 	static BIO_METHOD *const m = [] {
-		BIO_METHOD *it = BIO_meth_new(BIO_get_new_index() |
-		    BIO_TYPE_SOURCE_SINK, "jeebs output");
+		BIO_METHOD *it = new_method("jeebs output");
 		if (it != nullptr) {
 			BIO_meth_set_write_ex(it, output_write);
 			BIO_meth_set_ctrl(it, output_ctrl);
@@ -103,9 +151,10 @@ Result<std::unique_ptr<Tls>> Tls::create(const TlsContext &ctx, int fd,
     bool client)
 {
 	std::unique_ptr<Tls> t(new Tls);
-	t->fd_ = fd;
+	t->fd_ = t->input_.fd = fd;
 	t->ssl_.reset(SSL_new(ctx.get()));
-	BIO *in = BIO_new_socket(fd, BIO_NOCLOSE);
+	BIO *in = input_method() == nullptr ? nullptr :
+	    BIO_new(input_method());
 	BIO *out = output_method() == nullptr ? nullptr :
 	    BIO_new(output_method());
 	if (t->ssl_ == nullptr || in == nullptr || out == nullptr) {
@@ -113,6 +162,8 @@ Result<std::unique_ptr<Tls>> Tls::create(const TlsContext &ctx, int fd,
 		BIO_free(out);
 		return fail("TLS: out of memory", ENOMEM);
 	}
+	BIO_set_data(in, &t->input_);
+	BIO_set_init(in, 1);
 	BIO_set_data(out, &t->output_);
 	BIO_set_init(out, 1);
 	SSL_set_bio(t->ssl_.get(), in, out);

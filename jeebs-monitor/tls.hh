@@ -64,11 +64,20 @@ private:
 	struct Free {
 		void operator()(SSL *s) const { SSL_free(s); }
 	};
+	struct Input {
+		int fd = -1;
+		bool empty = false;	// certainly: the next read needn't try
+		bool eof = false;
+	};
+	static int input_read(BIO *, char *, size_t, size_t *);
+	static long input_ctrl(BIO *, int, long, void *);
+	static BIO_METHOD *input_method();
 	static BIO_METHOD *output_method();
 	[[nodiscard]] tl::unexpected<Error> error(const char *what, int r) const;
 
 	std::unique_ptr<SSL, Free> ssl_;
 	int fd_ = -1;
+	Input input_;
 	Buffer output_;
 	size_t sent_ = 0;	// of output_
 };

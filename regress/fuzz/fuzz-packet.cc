@@ -45,6 +45,27 @@ check_split(const Segment &s, size_t from, size_t to)
 	must(std::equal(joined.begin(), joined.end(), part.begin(), part.end()));
 }
 
+// They are there whenever the packet is, and say the same without what follows them.
+void
+check_headers(std::span<const uint8_t> packet, const std::optional<Segment> &whole)
+{
+	const auto h = Segment::parse_headers(packet);
+	must(h || !whole);
+	if (!h)
+		return;
+	must(h->bytes().size() <= packet.size() && h->payload().empty() &&
+	    h->payload_offset() == h->bytes().size());
+	(void)h->timestamps();
+	const auto cut = Segment::parse_headers(h->bytes());
+	must(cut && cut->seq() == h->seq() && cut->ack() == h->ack() &&
+	    cut->flags() == h->flags() &&
+	    cut->flow_from_local() == h->flow_from_local());
+	if (whole)
+		must(h->seq() == whole->seq() && h->ack() == whole->ack() &&
+		    h->payload_offset() == whole->payload_offset() &&
+		    h->flow_from_local() == whole->flow_from_local());
+}
+
 } // namespace
 
 extern "C" int
@@ -52,6 +73,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	std::vector<uint8_t> packet(data, data + len);
 	const auto s = Segment::parse(packet);
+	check_headers(packet, s);
 	if (!s) {
 		must(!rewrite_ack(packet, Seq32(1)));
 		must(std::equal(packet.begin(), packet.end(), data));

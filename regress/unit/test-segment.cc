@@ -134,6 +134,43 @@ BOOST_AUTO_TEST_CASE(every_cut_is_refused)
 	}
 }
 
+BOOST_AUTO_TEST_CASE(headers_of_a_cut_packet)
+{
+	for (const bool v6 : {false, true}) {
+		const Packet payload = bytes(9);
+		auto f = fields(v6);
+		f.payload = payload;
+		f.timestamps = TcpTimestamps{1, 2};
+		const Packet whole = build_segment(f);
+		const size_t headers = Segment::parse(whole)->payload_offset();
+		for (size_t n = 0; n <= whole.size(); n++) {
+			const Packet cut(whole.begin(), whole.begin() +
+			    static_cast<long>(n));
+			const auto s = Segment::parse_headers(cut);
+			BOOST_REQUIRE(s.has_value() == (n >= headers));
+			if (!s)
+				continue;
+			BOOST_TEST(s->payload().empty());
+			BOOST_CHECK(s->seq() == f.seq && s->ack() == f.ack);
+			BOOST_CHECK(s->end_seq() == f.seq);
+			BOOST_TEST(s->source_port() == f.source_port);
+		}
+	}
+}
+
+BOOST_AUTO_TEST_CASE(checksums_of_every_length)
+{
+	for (size_t n = 0; n < 67; n++) {
+		const Packet payload = bytes(n);
+		auto f = fields(n % 2 != 0);
+		f.payload = payload;
+		const Packet p = build_segment(f);
+		BOOST_TEST(checksums_hold(p));
+		BOOST_CHECK(Segment::parse(p)->checksum_state() ==
+		    ChecksumState::valid);
+	}
+}
+
 BOOST_AUTO_TEST_CASE(lengths_that_lie)
 {
 	const Packet good = build_segment(fields(false));
