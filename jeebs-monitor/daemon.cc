@@ -298,20 +298,23 @@ Daemon::heard(const HeartbeatHeard &h)
 void
 Daemon::tapped(std::span<const uint8_t> packet)
 {
-	auto s = Segment::parse_headers(packet);
+	const auto whole = Segment::parse(packet);
+	const auto s = whole ? whole : Segment::parse_headers(packet);
 	if (!s)
 		return;
 	bool inward = net_.is_vip(s->destination());
-	if (inward && !(s = Segment::parse(packet)))
+	if (inward && !whole)
 		return;
 	Flow flow = inward ? s->flow_to_local() : s->flow_from_local();
 	// Once we serve, the takeover watches what it adopted.
 	if (auto at = store_.edges(flow); at && !role_.serving())
 		tap_.edges(flow, *at);
-	if (!inward)
+	if (inward) {
+		if (tap_.client(*whole) && !role_.serving())
+			(void)store_.tapped(packet);
+	} else if (!whole || whole->checksum_state() != ChecksumState::wrong) {
 		tap_.server(*s);
-	else if (tap_.client(*s) && !role_.serving())
-		(void)store_.tapped(packet);
+	}
 }
 
 bool

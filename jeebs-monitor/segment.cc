@@ -101,7 +101,7 @@ skip_extensions(std::span<const uint8_t> ip)
 
 } // namespace
 
-// length: what the packet had on the wire, at least.
+// length: what the packet had on the wire, or more.
 std::optional<Segment>
 Segment::parse(std::span<const uint8_t> packet, size_t length)
 {

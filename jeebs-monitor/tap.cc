@@ -15,7 +15,7 @@ namespace {
 
 /** A GRO packet of IPv6 with its link header. */
 constexpr int snapshot_length = 65535 + 40 + 14 + 8;
-// Of Ethernet with two VLAN tags, IPv6 with some extensions, TCP with options.
+// Of Ethernet with two VLAN tags, IPv6, TCP with options; small packets whole.
 constexpr uint32_t headers_length = 256, vlan_tag = 4;
 constexpr int packets_per_turn = 512;
 // At least.

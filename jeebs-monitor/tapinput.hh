@@ -63,7 +63,7 @@ public:
 	// weren't added.
 	bool client(const Segment &);
 	// A packet of the service to a client.
-	// Of its headers.
+	// By its headers: of one that was cut off nobody knows the checksum.
 	void server(const Segment &);
 
 	const TapFacts *facts(const Flow &) const;

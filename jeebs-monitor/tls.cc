@@ -98,9 +98,9 @@ int Tls::input_read(BIO *b, char *p, size_t n, size_t *got)
 
 	BIO_clear_retry_flags(b);
 	*got = 0;
-	errno = EAGAIN;
-	// It was less than was asked for: there is no more, without asking.
-	if (!std::exchange(in.empty, false))
+	if (std::exchange(in.empty, false))
+		errno = EAGAIN;
+	else
 		do
 			r = ::recv(in.fd, p, n, MSG_DONTWAIT);
 		while (r == -1 && errno == EINTR);
@@ -205,6 +205,7 @@ Result<bool> Tls::handshake()
 {
 	ERR_clear_error();
 	errno = 0;
+	input_.empty = false;
 	int r = SSL_do_handshake(ssl_.get());
 	if (r == 1)
 		return true;
@@ -216,6 +217,7 @@ Result<bool> Tls::handshake()
 
 Result<bool> Tls::read(Buffer &in, size_t limit)
 {
+	input_.empty = false;
 	for (size_t total = 0; total < limit;) {
 		size_t before = in.size(), n = 0;
 		uint8_t *p = in.extend(record_len);

@@ -44,8 +44,9 @@ public:
 	// when it is complete. Send output() afterwards in any case.
 	[[nodiscard]] Result<bool> handshake();
 
-	// Appends what was readable to in, up to about limit bytes. False when
-	// nothing more is there now, true when the limit was reached.
+	// Appends what was readable to in, up to about limit bytes. True when the
+	// limit was reached, false when nothing more was there: then wait until
+	// the socket is readable (as it is now, not only when more comes).
 	[[nodiscard]] Result<bool> read(Buffer &in, size_t limit);
 
 	// Encrypts; the ciphertext is added to output().
@@ -66,7 +67,9 @@ private:
 	};
 	struct Input {
 		int fd = -1;
-		bool empty = false;	// certainly: the next read needn't try
+		// It gave less than was asked for a moment ago, in this call of
+		// read() or handshake(): that needn't ask once more.
+		bool empty = false;
 		bool eof = false;
 	};
 	static int input_read(BIO *, char *, size_t, size_t *);
