@@ -273,6 +273,7 @@ Daemon::heard(const HeartbeatHeard &h)
 	r.state = b.state;
 	r.flags = b.flags;
 	r.instance = b.instance;
+	r.counter = b.counter;
 	r.epoch = b.epoch;
 	r.lease = milliseconds(b.lease_ms);
 	r.alone = milliseconds(b.alone_ms);

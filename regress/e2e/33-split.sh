@@ -34,6 +34,7 @@ lab heal
 check "after the split one serves" within 15 eval \
 	'[[ $(lab status --json | jq .protected) == true ]]'
 login b vip
+protected_again
 crash_serving
 lives b
 done_testing

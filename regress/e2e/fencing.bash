@@ -26,17 +26,6 @@ stall() {
 	check "the same client process" pty "$n" alive
 }
 
-# protected_again [N]: the hosts say so, and of each session of this test, or of N
-# sessions: one that a new jeebsd has not met yet would answer as if it were
-# nobody's business.
-protected_again() {
-	local sessions=${1-${#pty_in[@]}}
-	check "protected again" within 20 eval 'lab status --json |
-		jq -e --argjson n "$sessions" ".serving as \$h | .protected and
-		([.hosts[\$h].sessions_detail[] | select(.protected)] |
-		length) == \$n" >/dev/null'
-}
-
 # state_of HOST: as jeebsd(8) names it.
 state_of() {
 	lab status --json | jq -r ".hosts.$1.state"

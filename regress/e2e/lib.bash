@@ -170,6 +170,17 @@ login() {
 	check "$n: login" pty "$n" 'expect 10000 \$ $'
 }
 
+# protected_again [N]: the hosts say so, and of each session of this test, or of N
+# sessions: one that a new jeebsd has not met yet would answer as if it were
+# nobody's business.
+protected_again() {
+	local sessions=${1-${#pty_in[@]}}
+	check "protected again" within 20 eval 'lab status --json |
+		jq -e --argjson n "$sessions" ".serving as \$h | .protected and
+		([.hosts[\$h].sessions_detail[] | select(.protected)] |
+		length) == \$n" >/dev/null'
+}
+
 # crash_serving: power cut for the host that serves; sets victim and survivor.
 crash_serving() {
 	victim=$(serving)

@@ -48,7 +48,8 @@ struct RoleWorld {
 			role = std::make_unique<Role>(config);
 			detector = std::make_unique<Detector>(config.timing, 1);
 			instance++;
-			peer_heard = 0;
+			counter = 0;
+			peer_instance = peer_counter = peer_heard = 0;
 		}
 
 		Config config;
@@ -59,7 +60,8 @@ struct RoleWorld {
 		std::vector<std::string> log;
 		std::vector<ActionKind> done;
 		std::deque<Packet> inbox;
-		uint64_t instance = 100, stored_epoch = 0;
+		uint64_t instance = 100, counter = 0, stored_epoch = 0;
+		uint64_t peer_instance = 0, peer_counter = 0;
 		uint64_t peer_heard = 0;	// its sending time that we echo
 		Time peer_heard_at{};
 		bool up = false, frozen = false;
@@ -79,6 +81,8 @@ struct RoleWorld {
 	bool neighbours = false;	// somebody else is there
 	bool mirror = false;	// the switch shows who addresses whom
 	int loss = 0;
+	// Each heartbeat goes by two paths; the second takes so much longer.
+	Duration slow{};
 	std::mt19937 rng{1};
 
 	static Time local(const Host &h, Time t) { return t + h.clock_offset; }
@@ -193,11 +197,19 @@ struct RoleWorld {
 				    to.config.timing.lease);
 			}
 		}
-		if (cut || !to.up || std::uniform_int_distribution(0, 99)(rng)
-		    < loss)
-			return;
-		to.inbox.push_back({now + 1ms, p, static_cast<uint64_t>(
-		    at(h).time_since_epoch().count())});
+		for (Duration later : {Duration{}, slow}) {
+			p.counter = ++h.counter;
+			if (cut || !to.up ||
+			    std::uniform_int_distribution(0, 99)(rng) < loss)
+				continue;
+			Packet packet{now + 1ms + later, p,
+			    static_cast<uint64_t>(
+			    at(h).time_since_epoch().count())};
+			to.inbox.insert(std::upper_bound(to.inbox.begin(),
+			    to.inbox.end(), packet.at,
+			    [](Time t, const Packet &x) { return t < x.at; }),
+			    packet);
+		}
 	}
 
 	void receive(Host &h)
@@ -205,8 +217,15 @@ struct RoleWorld {
 		while (!h.inbox.empty() && h.inbox.front().at <= now) {
 			Packet p = h.inbox.front();
 			h.inbox.pop_front();
-			h.peer_heard = p.sent;
-			h.peer_heard_at = at(h);
+			if (p.report.instance != h.peer_instance) {
+				h.peer_instance = p.report.instance;
+				h.peer_counter = 0;
+			}
+			if (p.report.counter > h.peer_counter) {
+				h.peer_counter = p.report.counter;
+				h.peer_heard = p.sent;
+				h.peer_heard_at = at(h);
+			}
 			h.detector->heard(0, at(h));
 			perform(h, h.role->heartbeat(p.report, at(h)));
 		}

@@ -36,7 +36,11 @@ BOOST_AUTO_TEST_CASE(random_lives)
 				if (h.up && !h.frozen)
 					w.freeze(h);
 				break;
-			case 3: w.loss = pick(0, 60); break;
+			case 3:
+				w.loss = pick(0, 60);
+				w.slow = std::chrono::milliseconds(
+				    pick(0, 1) * pick(0, 3000));
+				break;
 			case 4: w.link = pick(0, 3) != 0; break;
 			default:
 				w.loss = 0;
@@ -60,6 +64,7 @@ BOOST_AUTO_TEST_CASE(random_lives)
 				w.boot(*x);
 		}
 		w.loss = 0;
+		w.slow = {};
 		w.link = true;
 		w.advance(10s);
 		BOOST_TEST_CONTEXT("seed " << seed << ": "

@@ -212,6 +212,42 @@ BOOST_AUTO_TEST_CASE(a_frozen_standby_reads_old_heartbeats)
 	BOOST_TEST(!b.store);
 }
 
+BOOST_AUTO_TEST_CASE(what_was_is_heard_late_on_another_path)
+{
+	protect();
+	link = false;
+	slow = 1s;
+	advance(2300ms);
+	STATE(a, primary_alone);
+	link = true;
+	slow = {};
+	advance(300ms);
+	STATE(a, primary_protected);
+	STATE(b, standby_ready);
+	b.done.clear();
+	advance(2s);
+	STATE(a, primary_protected);
+	STATE(b, standby_ready);
+	BOOST_TEST(!did(b, ActionKind::clear_store));
+}
+
+BOOST_AUTO_TEST_CASE(an_earlier_jeebsd_is_heard_late)
+{
+	protect();
+	slow = 2s;
+	advance(300ms);
+	slow = {};
+	kill(b);
+	boot(b);
+	advance(1s);
+	STATE(a, primary_protected);
+	STATE(b, standby_ready);
+	a.done.clear();
+	advance(3s);
+	STATE(a, primary_protected);
+	BOOST_TEST(!did(a, ActionKind::serve_alone));
+}
+
 BOOST_AUTO_TEST_CASE(a_dead_link_with_live_heartbeats)
 {
 	protect();
