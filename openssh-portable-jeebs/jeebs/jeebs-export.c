@@ -43,8 +43,12 @@
 #include "jeebs/jeebs-state.h"
 #include "jeebs/jeebs-testing.h"
 
-/* How much farther than upstream sshd may seal ahead of the client. */
+/*
+ * How much farther than upstream sshd may seal ahead of the client; and of what
+ * waits for the standby so many bytes don't count.
+ */
 #define PIPELINE_FACTOR		8
+#define PIPELINE_MORE		(1024 * 1024)
 #define WAITING_RETRY_MS	10	/* at first, then twice as long */
 #define WAITING_RETRY_MAX	1000
 /* Room for what one turn seals beyond it. */
@@ -258,11 +262,18 @@ did_write(struct ssh *ssh, const u_char *p, size_t len)
 }
 
 static size_t
-bound(size_t upstream)
+bound(struct ssh *ssh, size_t upstream)
 {
+	size_t len = sshbuf_len((struct sshbuf *)ssh_packet_get_output(ssh));
+	uint64_t ready;
+
 	if (jeebs_recorder_stuck(ex.recorder))
 		return 0;
-	return ex.phase == PROTECTED ? upstream * PIPELINE_FACTOR : upstream;
+	if (ex.phase != PROTECTED)
+		return upstream;
+	ready = MINIMUM(len, jeebs_recorder_may_write(ex.recorder));
+	return upstream * PIPELINE_FACTOR +
+	    MINIMUM(len - ready, PIPELINE_MORE);
 }
 
 static int

@@ -21,7 +21,7 @@ struct jeebs_hooks {
 	void	(*did_read)(struct ssh *, size_t);
 	size_t	(*may_write)(struct ssh *, size_t);
 	void	(*did_write)(struct ssh *, const u_char *, size_t);
-	size_t	(*bound)(size_t);
+	size_t	(*bound)(struct ssh *, size_t);
 	int	(*full)(struct ssh *);
 	void	(*rekeying)(struct ssh *);
 	void	(*newkeys)(struct ssh *);
@@ -74,9 +74,10 @@ jeebs_did_write(struct ssh *ssh, const u_char *p, size_t len)
 
 /* Upstream's bound on buffered output, or a wider one for the pipeline. */
 static inline size_t
-jeebs_bound(size_t upstream)
+jeebs_bound(struct ssh *ssh, size_t upstream)
 {
-	return jeebs_hooks != NULL ? jeebs_hooks->bound(upstream) : upstream;
+	return jeebs_hooks != NULL ? jeebs_hooks->bound(ssh, upstream) :
+	    upstream;
 }
 
 /* Nonzero: what is sealed in this turn is as much as one record carries. */
