@@ -167,6 +167,11 @@ Daemon::offer()
 {
 	if (!offering_ || !role_.serving() || peer_key_.empty())
 		return;
+	// All of it would be void when that one's first heartbeat comes.
+	const PeerHello *peer = link_.peer();
+	if (peer == nullptr || !role_.peer() ||
+	    role_.peer()->instance != peer->instance)
+		return;
 	forget_earlier_in(earlier_stays);
 	export_.standby_up(peer_key_, role_.epoch());
 }

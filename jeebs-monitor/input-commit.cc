@@ -65,7 +65,13 @@ InputCommit::ship(Stream &s, uint32_t id, const Segment &segment)
 	/* TCP had it before. */
 	if (ahead <= 0)
 		return hands_.accept(id);
-	if (begin < 0 || ahead > static_cast<int64_t>(reach) ||
+	/* The stream may begin in the middle of what a peer sends again. */
+	if (begin < 0) {
+		const auto rest = split_segment(segment,
+		    segment.payload().size(), static_cast<size_t>(-begin));
+		return ship(s, id, *Segment::parse(rest.front()));
+	}
+	if (ahead > static_cast<int64_t>(reach) ||
 	    !acceptable(s, static_cast<uint64_t>(begin), segment)) {
 		refused_++;
 		return hands_.drop(id);

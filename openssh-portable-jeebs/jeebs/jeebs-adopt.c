@@ -63,6 +63,8 @@ struct generation {
 static struct {
 	int lifeline;
 	int listener;
+	dev_t dev;		/* of its name */
+	ino_t ino;
 	int client[MAX_CLIENTS];
 	uid_t owner;		/* of the directory: whom jeebsd runs as */
 	struct generation now, before;
@@ -208,45 +210,84 @@ bind_as(int fd, const struct sockaddr_un *sun, uid_t owner)
 	return r;
 }
 
-/* Beside JeebsSocket. The directory's owner and root may connect. */
+/* The listener's name, beside JeebsSocket, and what its directory is now. */
+static int
+listener_name(struct sockaddr_un *sun, struct stat *sb)
+{
+	char *path, *dir;
+	int n, r;
+
+	path = xstrdup(options.jeebs_socket);
+	dir = dirname(path);
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	n = snprintf(sun->sun_path, sizeof(sun->sun_path), "%s/%s", dir,
+	    ADOPT_SOCKET);
+	if (n < 0 || (size_t)n >= sizeof(sun->sun_path))
+		fatal("JeebsSocket %s: path too long", options.jeebs_socket);
+	if ((r = stat(dir, sb)) == -1)
+		debug("%s: %s", dir, strerror(errno));
+	free(path);
+	return r;
+}
+
+/* The directory's owner and root may connect. */
 static int
 open_listener(void)
 {
 	struct sockaddr_un sun;
 	struct stat sb;
-	char *path, *dir;
-	int fd = -1, n;
+	int fd;
 
-	path = xstrdup(options.jeebs_socket);
-	dir = dirname(path);
-	memset(&sun, 0, sizeof(sun));
-	sun.sun_family = AF_UNIX;
-	n = snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/%s", dir,
-	    ADOPT_SOCKET);
-	if (n < 0 || (size_t)n >= sizeof(sun.sun_path))
-		fatal("JeebsSocket %s: path too long", options.jeebs_socket);
-	if (stat(dir, &sb) == -1) {
-		debug("%s: %s", dir, strerror(errno));
-		goto out;
-	}
+	if (listener_name(&sun, &sb) == -1)
+		return -1;
 	if ((sb.st_mode & (S_IWGRP|S_IWOTH)) != 0) {
-		error("JeebsSocket: %s is writable by group or others; "
-		    "make it mode 0755 or stricter", dir);
-		goto out;
+		error("JeebsSocket: the directory of %s is writable by group "
+		    "or others; make it mode 0755 or stricter", sun.sun_path);
+		return -1;
 	}
 	ad.owner = sb.st_uid;
 	if ((fd = socket(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC|SOCK_NONBLOCK,
 	    0)) == -1)
 		fatal_f("socket: %s", strerror(errno));
 	if (bind_as(fd, &sun, sb.st_uid) == -1 ||
-	    listen(fd, MAX_CLIENTS) == -1) {
+	    listen(fd, MAX_CLIENTS) == -1 || lstat(sun.sun_path, &sb) == -1) {
 		error("%s: %s", sun.sun_path, strerror(errno));
 		close(fd);
-		fd = -1;
+		return -1;
 	}
- out:
-	free(path);
+	ad.dev = sb.st_dev;
+	ad.ino = sb.st_ino;
 	return fd;
+}
+
+/*
+ * The directory comes and goes with jeebsd's service, and is root's for a moment
+ * when it is made: nobody would ever come by what was bound there then.
+ */
+static void
+check_listener(void)
+{
+	struct sockaddr_un sun;
+	struct stat sb, name;
+
+	if (ad.listener == -1 || (listener_name(&sun, &sb) == 0 &&
+	    sb.st_uid == ad.owner && lstat(sun.sun_path, &name) == 0 &&
+	    name.st_dev == ad.dev && name.st_ino == ad.ino))
+		return;
+	debug("%s isn't ours any more", sun.sun_path);
+	close(ad.listener);
+	ad.listener = -1;
+}
+
+static int
+nclients(void)
+{
+	int i, n = 0;
+
+	for (i = 0; i < MAX_CLIENTS; i++)
+		n += ad.client[i] != -1;
+	return n;
 }
 
 static void
@@ -460,6 +501,8 @@ supervise(void)
 				open_agent();
 			rotate();
 		}
+		if (nclients() == 0)
+			check_listener();
 		if (ad.listener == -1 && ad.now.key != NULL)
 			ad.listener = open_listener();
 		memset(pfd, 0, sizeof(pfd));
@@ -469,7 +512,8 @@ supervise(void)
 			pfd[2 + i].fd = ad.client[i];
 		for (i = 0; i < 2 + MAX_CLIENTS; i++)
 			pfd[i].events = POLLIN;
-		timeout = 1000 * (ad.listener == -1 ? RETRY_SECONDS :
+		timeout = 1000 * (ad.listener == -1 || nclients() == 0 ?
+		    RETRY_SECONDS :
 		    MAXIMUM((int)(ad.rotate_at - monotime()), 1));
 		if (spares > 0)
 			timeout = MINIMUM(timeout, SPARE_MS);

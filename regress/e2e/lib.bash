@@ -115,8 +115,8 @@ audit() {
 		ok "audit: $(tail -n 1 "$scratch/audit.out")"
 	else
 		fail "audit: $(tail -n 1 "$scratch/audit.out")"
-		lab evidence "$scratch/evidence"
 	fi
+	((failures == 0)) || lab evidence "$scratch/evidence"
 	sed 's/^/    /' "$scratch/audit.out"
 }
 

@@ -240,6 +240,25 @@ BOOST_AUTO_TEST_CASE(a_longer_one_from_the_lan_comes_behind)
 	BOOST_CHECK((order(p) == Order{2, 1}));
 }
 
+BOOST_AUTO_TEST_CASE(what_begins_before_the_stream)
+{
+	auto p = client(0, 30);
+	/* Its first ten bytes lie before offset 0. */
+	SegmentFields f;
+	const auto s = *Segment::parse(p);
+	f.source = s.source();
+	f.destination = s.destination();
+	f.source_port = s.source_port();
+	f.destination_port = s.destination_port();
+	f.seq = s.seq() - 10;
+	f.ack = s.ack();
+	f.payload = s.payload();
+	keep(build_segment(f));
+	BOOST_TEST(plan(0).known_to == 20u);
+	BOOST_TEST(plan(0).highest == 20u);
+	BOOST_TEST(plan(20).order.empty());
+}
+
 BOOST_AUTO_TEST_CASE(what_acknowledges_what_was_never_sent)
 {
 	keep(client(10, 20, 1002));
