@@ -173,8 +173,10 @@ plan_input(const Flow &flow, uint32_t rcv_base, uint64_t in_off,
 		    (i >= trusted && !(s->has(tcp_ack) && acks.has(s->ack()))))
 			continue;
 		uint64_t begin = offset_of_seq(rcv_base, s->seq(), in_off);
-		uint64_t end = offset_of_seq(rcv_base, s->seq() +
-		    static_cast<uint32_t>(s->payload().size()), in_off);
+		// It begins before the stream does: it will be sent again.
+		if (seq_of_offset(rcv_base, begin) != s->seq())
+			continue;
+		uint64_t end = begin + s->payload().size();
 		bool fin = s->has(tcp_fin);
 		plan.highest = std::max(plan.highest, end);
 		if ((end > in_off && end > begin) || (fin && end >= in_off))

@@ -63,8 +63,6 @@ struct generation {
 static struct {
 	int lifeline;
 	int listener;
-	dev_t dev;		/* of its name */
-	ino_t ino;
 	int client[MAX_CLIENTS];
 	uid_t owner;		/* of the directory: whom jeebsd runs as */
 	struct generation now, before;
@@ -248,16 +246,16 @@ open_listener(void)
 	}
 	ad.owner = sb.st_uid;
 	if ((fd = socket(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC|SOCK_NONBLOCK,
-	    0)) == -1)
-		fatal_f("socket: %s", strerror(errno));
+	    0)) == -1) {
+		error_f("socket: %s", strerror(errno));
+		return -1;
+	}
 	if (bind_as(fd, &sun, sb.st_uid) == -1 ||
-	    listen(fd, MAX_CLIENTS) == -1 || lstat(sun.sun_path, &sb) == -1) {
+	    listen(fd, MAX_CLIENTS) == -1) {
 		error("%s: %s", sun.sun_path, strerror(errno));
 		close(fd);
 		return -1;
 	}
-	ad.dev = sb.st_dev;
-	ad.ino = sb.st_ino;
 	return fd;
 }
 
@@ -271,11 +269,12 @@ check_listener(void)
 	struct sockaddr_un sun;
 	struct stat sb, name;
 
-	if (ad.listener == -1 || (listener_name(&sun, &sb) == 0 &&
-	    sb.st_uid == ad.owner && lstat(sun.sun_path, &name) == 0 &&
-	    name.st_dev == ad.dev && name.st_ino == ad.ino))
+	/* one that another sshd-adopt has made is that one's */
+	if (ad.listener == -1 || listener_name(&sun, &sb) == -1 ||
+	    (sb.st_uid == ad.owner && (lstat(sun.sun_path, &name) == 0 ||
+	    errno != ENOENT)))
 		return;
-	debug("%s isn't ours any more", sun.sun_path);
+	debug("%s is gone", sun.sun_path);
 	close(ad.listener);
 	ad.listener = -1;
 }

@@ -123,6 +123,8 @@ BOOST_AUTO_TEST_CASE(what_is_sent_again_from_before_the_stream)
 	BOOST_TEST(s->payload().size() == 1U);
 	BOOST_CHECK(s->seq() == Seq32(rcv_base));
 	BOOST_CHECK(s->checksum_state() == ChecksumState::valid);
+	g.commit.packet(9, packet(-64, 65, 5000, tcp_ack, 1 << 20));
+	BOOST_TEST(g.news() == "drop 9");
 	g.commit.packet(3, packet(-64, 65 + 64, 5000, tcp_ack | tcp_fin));
 	g.commit.packet(4, packet(-9, 9, 5000, tcp_ack | tcp_fin));
 	BOOST_TEST(g.news() == "ship 7 at 0, ship 7 at 0");

@@ -242,21 +242,26 @@ BOOST_AUTO_TEST_CASE(a_longer_one_from_the_lan_comes_behind)
 
 BOOST_AUTO_TEST_CASE(what_begins_before_the_stream)
 {
-	auto p = client(0, 30);
-	/* Its first ten bytes lie before offset 0. */
+	std::vector<uint8_t> payload(30, 'x');
 	SegmentFields f;
-	const auto s = *Segment::parse(p);
-	f.source = s.source();
-	f.destination = s.destination();
-	f.source_port = s.source_port();
-	f.destination_port = s.destination_port();
-	f.seq = s.seq() - 10;
-	f.ack = s.ack();
-	f.payload = s.payload();
-	keep(build_segment(f));
+	f.source = flow.remote;
+	f.destination = flow.local;
+	f.source_port = flow.remote_port;
+	f.destination_port = flow.local_port;
+	f.ack = seq_of_offset(snd_base, 0);
+	f.flags = tcp_ack | tcp_fin;
+	f.payload = payload;
+	for (uint32_t before : {10U, 30U, 40U}) {
+		f.seq = seq_of_offset(rcv_base, 0) - before;
+		keep(build_segment(f));
+		const auto p = plan(0);
+		BOOST_TEST(p.order.empty());
+		BOOST_TEST(p.known_to == 0u);
+		BOOST_TEST(p.highest == 0u);
+		BOOST_TEST(!p.fin);
+	}
+	keep(client(0, 20));
 	BOOST_TEST(plan(0).known_to == 20u);
-	BOOST_TEST(plan(0).highest == 20u);
-	BOOST_TEST(plan(20).order.empty());
 }
 
 BOOST_AUTO_TEST_CASE(what_acknowledges_what_was_never_sent)
