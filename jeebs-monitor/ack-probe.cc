@@ -29,11 +29,7 @@ AckProbe::send(const jeebs_tcp_state &state, uint64_t snd_off,
     uint64_t rcv_off, uint32_t ts_val)
 {
 	const Flow flow = Flow::from_state(state);
-	SegmentFields fields;
-	fields.source = flow.local;
-	fields.destination = flow.remote;
-	fields.source_port = flow.local_port;
-	fields.destination_port = flow.remote_port;
+	SegmentFields fields = fields_from_local(flow);
 	fields.seq = seq_of_offset(state.snd_base, snd_off) - 1;
 	fields.ack = seq_of_offset(state.rcv_base, rcv_off);
 	const uint32_t window = state.rcv_wnd >> state.rcv_wscale;

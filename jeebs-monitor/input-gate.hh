@@ -5,7 +5,6 @@
 // Owner: the daemon; event loop's thread only. Needs CAP_NET_ADMIN.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>

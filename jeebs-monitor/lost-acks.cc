@@ -26,12 +26,8 @@ ack_of(const jeebs_tcp_state &s, const TapFacts &facts, uint64_t in_off,
 {
 	const Flow flow = Flow::from_state(s);
 	const uint64_t unit = uint64_t{1} << s.snd_wscale;
-	SegmentFields f;
+	SegmentFields f = fields_to_local(flow);
 
-	f.source = flow.remote;
-	f.destination = flow.local;
-	f.source_port = flow.remote_port;
-	f.destination_port = flow.local_port;
 	f.seq = seq_of_offset(s.rcv_base, in_off);
 	f.ack = seq_of_offset(s.snd_base, sent);
 	// Else it would take nothing while a peer that doesn't read has none.

@@ -156,8 +156,10 @@ std::optional<Segment>
 Segment::parse_headers(std::span<const uint8_t> packet)
 {
 	auto s = parse(packet, SIZE_MAX);
-	if (s)
+	if (s) {
 		s->ip_ = s->ip_.first(s->payload_);
+		s->headers_only_ = true;
+	}
 	return s;
 }
 
@@ -263,6 +265,8 @@ blank_timestamps(std::span<uint8_t> packet)
 ChecksumState
 Segment::checksum_state() const
 {
+	if (headers_only_)
+		return ChecksumState::unknown;
 	const uint64_t pseudo = pseudo_sum(ip_, v6_, tcp_);
 	// First what doesn't take a look at every byte.
 	if (get16(ip_, tcp_ + 16) == fold(pseudo))
@@ -337,6 +341,24 @@ split_segment(const Segment &segment, size_t max_payload, size_t from,
 		at += n;
 	} while (at < end);
 	return packets;
+}
+
+SegmentFields
+fields_to_local(const Flow &flow)
+{
+	SegmentFields f;
+	f.source = flow.remote;
+	f.destination = flow.local;
+	f.source_port = flow.remote_port;
+	f.destination_port = flow.local_port;
+	return f;
+}
+
+SegmentFields
+fields_from_local(const Flow &flow)
+{
+	return fields_to_local({flow.remote, flow.local, flow.remote_port,
+	    flow.local_port});
 }
 
 std::vector<uint8_t>

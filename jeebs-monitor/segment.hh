@@ -30,9 +30,10 @@ struct TcpTimestamps {
 /**
  * The TCP checksum field of a packet: right; partial (holds the sum of the
  * pseudo header only, as a packet looks that was captured before a NIC would
- * have completed it, and any packet on veth or after GRO); or wrong.
+ * have completed it, and any packet on veth or after GRO); wrong; or unknown, of
+ * a packet that isn't there whole.
  */
-enum class ChecksumState { valid, partial, wrong };
+enum class ChecksumState { valid, partial, wrong, unknown };
 
 class Segment {
 public:
@@ -46,7 +47,7 @@ public:
 
 	/**
 	 * What the headers say of a packet that may be cut off behind them: as
-	 * if it had no payload. Its checksum_state() says nothing.
+	 * if it had no payload.
 	 */
 	[[nodiscard]] static std::optional<Segment>
 	parse_headers(std::span<const uint8_t> packet);
@@ -87,6 +88,7 @@ private:
 	size_t tcp_ = 0;
 	size_t payload_ = 0;
 	bool v6_ = false;
+	bool headers_only_ = false;
 };
 
 /**
@@ -123,6 +125,10 @@ struct SegmentFields {
 	std::optional<TcpTimestamps> timestamps;
 	std::span<const uint8_t> payload;
 };
+
+/** With the addresses and ports of a packet on its way to the server, or back. */
+[[nodiscard]] SegmentFields fields_to_local(const Flow &);
+[[nodiscard]] SegmentFields fields_from_local(const Flow &);
 
 /** A whole packet, checksums complete. Both addresses of one family. */
 [[nodiscard]] std::vector<uint8_t> build_segment(const SegmentFields &);

@@ -97,6 +97,10 @@ TapInput::server(const Segment &s)
 	    !is_near(s.ack(), e.rcv_base, at.in_off, at.in_off, tap_window))
 		return;
 	uint64_t ack = offset_of_seq(e.rcv_base, s.ack(), at.in_off);
+	// Most of a download's segments say nothing new.
+	if ((e.facts.server_seen && ack <= e.facts.server_ack) ||
+	    s.checksum_state() == ChecksumState::wrong)
+		return;
 	e.facts.server_seen = true;
 	e.facts.server_ack = std::max(e.facts.server_ack, ack);
 }

@@ -62,8 +62,7 @@ public:
 	// (RFC 9293 3.10.7.4, RFC 5961 5), for SYN and RST, and for flows that
 	// weren't added.
 	bool client(const Segment &);
-	// A packet of the service to a client.
-	// By its headers: of one that was cut off nobody knows the checksum.
+	// A packet of the service to a client, or its headers.
 	void server(const Segment &);
 
 	const TapFacts *facts(const Flow &) const;

@@ -120,11 +120,7 @@ UnreadInput::packets(const jeebs_tcp_state &tcp) const
 {
 	const Flow flow = Flow::from_state(tcp);
 	std::vector<std::vector<uint8_t>> all;
-	SegmentFields f;
-	f.source = flow.remote;
-	f.destination = flow.local;
-	f.source_port = flow.remote_port;
-	f.destination_port = flow.local_port;
+	SegmentFields f = fields_to_local(flow);
 	f.window = static_cast<uint16_t>(std::clamp(
 	    tcp.snd_wnd >> tcp.snd_wscale, 1U, 65535U));
 	for (size_t at = 0; at < bytes.size() || (fin && all.empty());

@@ -429,11 +429,7 @@ BOOST_AUTO_TEST_CASE(what_waits_while_much_is_sent_is_given)
 		const Bytes bytes = pattern(at, std::min(piece, up - at));
 		put(c.client.get(), bytes);
 		BOOST_REQUIRE(get(c.server.get(), bytes.size()) == bytes);
-		SegmentFields f;
-		f.source = flow.remote;
-		f.destination = flow.local;
-		f.source_port = flow.remote_port;
-		f.destination_port = flow.local_port;
+		SegmentFields f = fields_to_local(flow);
 		f.seq = seq_of_offset(state.rcv_base, at);
 		f.window = 1000;
 		f.payload = bytes;

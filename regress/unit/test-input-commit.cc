@@ -60,11 +60,7 @@ packet(int64_t offset, size_t len, uint16_t port = 5000,
     uint8_t flags = tcp_ack, uint32_t ack = 0)
 {
 	std::vector<uint8_t> payload(len, 'x');
-	SegmentFields f;
-	f.source = flow(port).remote;
-	f.destination = flow(port).local;
-	f.source_port = port;
-	f.destination_port = 22;
+	SegmentFields f = fields_to_local(flow(port));
 	f.seq = Seq32(rcv_base + static_cast<uint32_t>(offset));
 	f.flags = flags;
 	f.ack = Seq32(ack);

@@ -35,13 +35,11 @@ struct Fixture {
 	{
 		std::vector<uint8_t> payload(len, 'k');
 		auto tcp = make_tcp(port);
-		auto flow = Flow::from_state(tcp);
-		return Buffer(build_segment({.source = flow.remote,
-		    .destination = flow.local, .source_port = flow.remote_port,
-		    .destination_port = flow.local_port,
-		    .seq = seq_of_offset(tcp.rcv_base, at), .ack = {},
-		    .window = 1000, .timestamps = {},
-		    .payload = payload}));
+		auto f = fields_to_local(Flow::from_state(tcp));
+		f.seq = seq_of_offset(tcp.rcv_base, at);
+		f.window = 1000;
+		f.payload = payload;
+		return Buffer(build_segment(f));
 	}
 };
 

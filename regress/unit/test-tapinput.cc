@@ -29,11 +29,7 @@ struct Fixture {
 	    uint64_t ack = 0, uint8_t flags = tcp_ack)
 	{
 		std::vector<uint8_t> payload(end - begin, 'x');
-		SegmentFields f;
-		f.source = flow.remote;
-		f.destination = flow.local;
-		f.source_port = flow.remote_port;
-		f.destination_port = flow.local_port;
+		SegmentFields f = fields_to_local(flow);
 		f.seq = seq_of_offset(rcv_base, begin);
 		f.ack = seq_of_offset(snd_base, ack);
 		f.flags = flags;
@@ -42,11 +38,7 @@ struct Fixture {
 	}
 	std::vector<uint8_t> server(uint64_t begin, uint64_t ack)
 	{
-		SegmentFields f;
-		f.source = flow.local;
-		f.destination = flow.remote;
-		f.source_port = flow.local_port;
-		f.destination_port = flow.remote_port;
+		SegmentFields f = fields_from_local(flow);
 		f.seq = seq_of_offset(snd_base, begin);
 		f.ack = seq_of_offset(rcv_base, ack);
 		return build_segment(f);
@@ -243,11 +235,7 @@ BOOST_AUTO_TEST_CASE(a_longer_one_from_the_lan_comes_behind)
 BOOST_AUTO_TEST_CASE(what_begins_before_the_stream)
 {
 	std::vector<uint8_t> payload(30, 'x');
-	SegmentFields f;
-	f.source = flow.remote;
-	f.destination = flow.local;
-	f.source_port = flow.remote_port;
-	f.destination_port = flow.local_port;
+	SegmentFields f = fields_to_local(flow);
 	f.ack = seq_of_offset(snd_base, 0);
 	f.flags = tcp_ack | tcp_fin;
 	f.payload = payload;
