@@ -41,22 +41,9 @@ int check_pin(X509_STORE_CTX *store, void *arg)
 	return 0;
 }
 
-int output_write(BIO *b, const char *p, size_t n, size_t *written)
+Tls &tls_of(BIO *b)
 {
-	static_cast<Buffer *>(BIO_get_data(b))->append(
-	    {reinterpret_cast<const uint8_t *>(p), n});
-	*written = n;
-	return 1;
-}
-
-long output_ctrl(BIO *, int cmd, long, void *)
-{
-	return cmd == BIO_CTRL_FLUSH ? 1 : 0;
-}
-
-BIO_METHOD *new_method(const char *name)
-{
-	return BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, name);
+	return *static_cast<Tls *>(BIO_get_data(b));
 }
 
 } // namespace
@@ -91,82 +78,75 @@ Result<TlsContext> TlsContext::create(const LinkKey &key, std::string peer_pin)
 	return t;
 }
 
-int Tls::input_read(BIO *b, char *p, size_t n, size_t *got)
+int Tls::receive(BIO *b, char *p, size_t n, size_t *got)
 {
-	auto &in = *static_cast<Input *>(BIO_get_data(b));
+	Tls &t = tls_of(b);
 	ssize_t r = -1;
 
 	BIO_clear_retry_flags(b);
 	*got = 0;
-	if (std::exchange(in.empty, false))
+	if (std::exchange(t.drained_, false))
 		errno = EAGAIN;
 	else
 		do
-			r = ::recv(in.fd, p, n, MSG_DONTWAIT);
+			r = ::recv(t.fd_, p, n, MSG_DONTWAIT);
 		while (r == -1 && errno == EINTR);
 	if (r == -1 && errno == EAGAIN)
 		BIO_set_retry_read(b);
-	in.eof = r == 0;
+	t.eof_ = r == 0;
 	if (r <= 0)
 		return 0;
 	*got = static_cast<size_t>(r);
-	in.empty = *got < n;
+	t.drained_ = *got < n;
 	return 1;
 }
 
-long Tls::input_ctrl(BIO *b, int cmd, long, void *)
+int Tls::collect(BIO *b, const char *p, size_t n, size_t *written)
 {
-	return cmd == BIO_CTRL_EOF &&
-	    static_cast<Input *>(BIO_get_data(b))->eof ? 1 : 0;
+	tls_of(b).output_.append({reinterpret_cast<const uint8_t *>(p), n});
+	*written = n;
+	return 1;
 }
 
-// These are for the life of the process, like OpenSSL's own tables.
-BIO_METHOD *Tls::input_method()
+long Tls::control(BIO *b, int cmd, long, void *)
 {
+	return cmd == BIO_CTRL_FLUSH ||
+	    (cmd == BIO_CTRL_EOF && tls_of(b).eof_) ? 1 : 0;
+}
+
+BIO *Tls::new_bio()
+{
+	// For the life of the process, like OpenSSL's own tables.
 	static BIO_METHOD *const m = [] {
-		BIO_METHOD *it = new_method("jeebs input");
+		BIO_METHOD *it = BIO_meth_new(BIO_get_new_index() |
+		    BIO_TYPE_SOURCE_SINK, "jeebs");
 		if (it != nullptr) {
-			BIO_meth_set_read_ex(it, input_read);
-			BIO_meth_set_ctrl(it, input_ctrl);
+			BIO_meth_set_read_ex(it, receive);
+			BIO_meth_set_write_ex(it, collect);
+			BIO_meth_set_ctrl(it, control);
 		}
 		return it;
 	}();
-	return m;
-}
-
-BIO_METHOD *Tls::output_method()
-{
-	static BIO_METHOD *const m = [] {
-		BIO_METHOD *it = new_method("jeebs output");
-		if (it != nullptr) {
-			BIO_meth_set_write_ex(it, output_write);
-			BIO_meth_set_ctrl(it, output_ctrl);
-		}
-		return it;
-	}();
-	return m;
+	BIO *b = m == nullptr ? nullptr : BIO_new(m);
+	if (b != nullptr) {
+		BIO_set_data(b, this);
+		BIO_set_init(b, 1);
+	}
+	return b;
 }
 
 Result<std::unique_ptr<Tls>> Tls::create(const TlsContext &ctx, int fd,
     bool client)
 {
 	std::unique_ptr<Tls> t(new Tls);
-	t->fd_ = t->input_.fd = fd;
+	t->fd_ = fd;
 	t->ssl_.reset(SSL_new(ctx.get()));
-	BIO *in = input_method() == nullptr ? nullptr :
-	    BIO_new(input_method());
-	BIO *out = output_method() == nullptr ? nullptr :
-	    BIO_new(output_method());
-	if (t->ssl_ == nullptr || in == nullptr || out == nullptr) {
-		BIO_free(in);
-		BIO_free(out);
+	BIO *b = t->new_bio();
+	if (t->ssl_ == nullptr || b == nullptr) {
+		BIO_free(b);
 		return fail("TLS: out of memory", ENOMEM);
 	}
-	BIO_set_data(in, &t->input_);
-	BIO_set_init(in, 1);
-	BIO_set_data(out, &t->output_);
-	BIO_set_init(out, 1);
-	SSL_set_bio(t->ssl_.get(), in, out);
+	SSL_set_bio(t->ssl_.get(), b, b);
 	if (client)
 		SSL_set_connect_state(t->ssl_.get());
 	else
@@ -205,7 +185,7 @@ Result<bool> Tls::handshake()
 {
 	ERR_clear_error();
 	errno = 0;
-	input_.empty = false;
+	drained_ = false;
 	int r = SSL_do_handshake(ssl_.get());
 	if (r == 1)
 		return true;
@@ -217,7 +197,7 @@ Result<bool> Tls::handshake()
 
 Result<bool> Tls::read(Buffer &in, size_t limit)
 {
-	input_.empty = false;
+	drained_ = false;
 	for (size_t total = 0; total < limit;) {
 		size_t before = in.size(), n = 0;
 		uint8_t *p = in.extend(record_len);

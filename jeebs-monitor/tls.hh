@@ -65,22 +65,19 @@ private:
 	struct Free {
 		void operator()(SSL *s) const { SSL_free(s); }
 	};
-	struct Input {
-		int fd = -1;
-		// It gave less than was asked for a moment ago, in this call of
-		// read() or handshake(): that needn't ask once more.
-		bool empty = false;
-		bool eof = false;
-	};
-	static int input_read(BIO *, char *, size_t, size_t *);
-	static long input_ctrl(BIO *, int, long, void *);
-	static BIO_METHOD *input_method();
-	static BIO_METHOD *output_method();
+	// What OpenSSL reads from and writes to: the socket, and output_.
+	BIO *new_bio();
+	static int receive(BIO *, char *, size_t, size_t *);
+	static int collect(BIO *, const char *, size_t, size_t *);
+	static long control(BIO *, int, long, void *);
 	[[nodiscard]] tl::unexpected<Error> error(const char *what, int r) const;
 
 	std::unique_ptr<SSL, Free> ssl_;
 	int fd_ = -1;
-	Input input_;
+	// The socket gave less than was asked for a moment ago, in this call of
+	// read() or handshake(): that needn't ask once more.
+	bool drained_ = false;
+	bool eof_ = false;
 	Buffer output_;
 	size_t sent_ = 0;	// of output_
 };
