@@ -9,10 +9,8 @@
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <errno.h>
-#include <libgen.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -36,6 +34,7 @@
 #include "sshkey.h"
 #include "xmalloc.h"
 #include "jeebs/jeebs-adopt.h"
+#include "jeebs/jeebs-adopt-socket.h"
 #include "jeebs/jeebs-host.h"
 #include "jeebs/jeebs-msg.h"
 #include "jeebs/jeebs-once.h"
@@ -43,7 +42,6 @@
 #include "jeebs/jeebs-session.h"
 #include "jeebs/jeebs-worker.h"
 
-#define ADOPT_SOCKET	"adopt.sock"
 #define MAX_CLIENTS	4
 #define ROTATE_SECONDS	(60 * 60)
 #define RETRY_SECONDS	1	/* without a socket or a key */
@@ -62,14 +60,12 @@ struct generation {
 
 static struct {
 	int lifeline;
-	int listener;
 	int client[MAX_CLIENTS];
-	uid_t owner;		/* of the directory: whom jeebsd runs as */
 	struct generation now, before;
 	struct jeebs_once *once;
 	uint64_t epoch;		/* the newest of all that was adopted */
 	time_t rotate_at;
-} ad = { .lifeline = -1, .listener = -1 };
+} ad = { .lifeline = -1 };
 
 void
 jeebs_job_failed(int sock, const char *reason)
@@ -184,101 +180,6 @@ rotate(void)
 	}
 }
 
-/*
- * Binds as the owner of the directory: by root's hand, names in a directory
- * of another user would lead wherever that user likes.
- */
-static int
-bind_as(int fd, const struct sockaddr_un *sun, uid_t owner)
-{
-	mode_t mask;
-	int r, oerrno;
-
-	if (seteuid(owner) == -1)
-		return -1;
-	mask = umask(0177);
-	if (unlink(sun->sun_path) == -1 && errno != ENOENT)
-		debug("unlink %s: %s", sun->sun_path, strerror(errno));
-	r = bind(fd, (const struct sockaddr *)sun, sizeof(*sun));
-	oerrno = errno;
-	(void)umask(mask);
-	if (seteuid(0) == -1)
-		fatal_f("seteuid: %s", strerror(errno));
-	errno = oerrno;
-	return r;
-}
-
-/* The listener's name, beside JeebsSocket, and what its directory is now. */
-static int
-listener_name(struct sockaddr_un *sun, struct stat *sb)
-{
-	char *path, *dir;
-	int n, r;
-
-	path = xstrdup(options.jeebs_socket);
-	dir = dirname(path);
-	memset(sun, 0, sizeof(*sun));
-	sun->sun_family = AF_UNIX;
-	n = snprintf(sun->sun_path, sizeof(sun->sun_path), "%s/%s", dir,
-	    ADOPT_SOCKET);
-	if (n < 0 || (size_t)n >= sizeof(sun->sun_path))
-		fatal("JeebsSocket %s: path too long", options.jeebs_socket);
-	if ((r = stat(dir, sb)) == -1)
-		debug("%s: %s", dir, strerror(errno));
-	free(path);
-	return r;
-}
-
-/* The directory's owner and root may connect. */
-static int
-open_listener(void)
-{
-	struct sockaddr_un sun;
-	struct stat sb;
-	int fd;
-
-	if (listener_name(&sun, &sb) == -1)
-		return -1;
-	if ((sb.st_mode & (S_IWGRP|S_IWOTH)) != 0) {
-		error("JeebsSocket: the directory of %s is writable by group "
-		    "or others; make it mode 0755 or stricter", sun.sun_path);
-		return -1;
-	}
-	ad.owner = sb.st_uid;
-	if ((fd = socket(AF_UNIX, SOCK_SEQPACKET|SOCK_CLOEXEC|SOCK_NONBLOCK,
-	    0)) == -1) {
-		error_f("socket: %s", strerror(errno));
-		return -1;
-	}
-	if (bind_as(fd, &sun, sb.st_uid) == -1 ||
-	    listen(fd, MAX_CLIENTS) == -1) {
-		error("%s: %s", sun.sun_path, strerror(errno));
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-/*
- * The directory comes and goes with jeebsd's service, and is root's for a moment
- * when it is made: nobody would ever come by what was bound there then.
- */
-static void
-check_listener(void)
-{
-	struct sockaddr_un sun;
-	struct stat sb, name;
-
-	/* one that another sshd-adopt has made is that one's */
-	if (ad.listener == -1 || listener_name(&sun, &sb) == -1 ||
-	    (sb.st_uid == ad.owner && (lstat(sun.sun_path, &name) == 0 ||
-	    errno != ENOENT)))
-		return;
-	debug("%s is gone", sun.sun_path);
-	close(ad.listener);
-	ad.listener = -1;
-}
-
 static int
 nclients(void)
 {
@@ -292,19 +193,10 @@ nclients(void)
 static void
 accept_client(void)
 {
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
 	int fd, i;
 
-	if ((fd = accept4(ad.listener, NULL, NULL,
-	    SOCK_CLOEXEC|SOCK_NONBLOCK)) == -1)
+	if ((fd = jeebs_adopt_socket_accept()) == -1)
 		return;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1 ||
-	    (cred.uid != 0 && cred.uid != ad.owner)) {
-		error("refused connection of uid %lu", (u_long)cred.uid);
-		close(fd);
-		return;
-	}
 	for (i = 0; i < MAX_CLIENTS; i++) {
 		if (ad.client[i] == -1) {
 			ad.client[i] = fd;
@@ -490,7 +382,7 @@ static void
 supervise(void)
 {
 	struct pollfd pfd[2 + MAX_CLIENTS];
-	int i, n, timeout, spares = 1;
+	int i, n, timeout, alone, spares = 1;
 
 	setproctitle("[adopt]");
 	ssh_signal(SIGCHLD, SIG_IGN);
@@ -500,19 +392,19 @@ supervise(void)
 				open_agent();
 			rotate();
 		}
-		if (nclients() == 0)
-			check_listener();
-		if (ad.listener == -1 && ad.now.key != NULL)
-			ad.listener = open_listener();
+		alone = nclients() == 0;
+		if (alone)
+			jeebs_adopt_socket_check();
+		if (ad.now.key != NULL)
+			jeebs_adopt_socket_open();
 		memset(pfd, 0, sizeof(pfd));
 		pfd[0].fd = ad.lifeline;
-		pfd[1].fd = ad.listener;
+		pfd[1].fd = jeebs_adopt_socket_fd();
 		for (i = 0; i < MAX_CLIENTS; i++)
 			pfd[2 + i].fd = ad.client[i];
 		for (i = 0; i < 2 + MAX_CLIENTS; i++)
 			pfd[i].events = POLLIN;
-		timeout = 1000 * (ad.listener == -1 || nclients() == 0 ?
-		    RETRY_SECONDS :
+		timeout = 1000 * (alone || pfd[1].fd == -1 ? RETRY_SECONDS :
 		    MAXIMUM((int)(ad.rotate_at - monotime()), 1));
 		if (spares > 0)
 			timeout = MINIMUM(timeout, SPARE_MS);

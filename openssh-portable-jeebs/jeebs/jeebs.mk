@@ -14,7 +14,7 @@ JEEBS_SESSION_OBJS=	sshsig.o jeebs/jeebs-sign.o jeebs/jeebs-recovery.o \
 
 JEEBS_ADOPT_OBJS=	jeebs/jeebs-adopt.o jeebs/jeebs-once.o \
 	jeebs/jeebs-worker.o jeebs/jeebs-account.o jeebs/jeebs-revive.o \
-	jeebs/jeebs-ending.o
+	jeebs/jeebs-ending.o jeebs/jeebs-adopt-socket.o
 
 # In the programs of "make testing" only: testing.mk. The user's process that
 # turns hostile is in those that have one.

@@ -4,7 +4,6 @@
 # for a moment when it is made anew: sshd-adopt finds jeebsd again all the same, and
 # adopts.
 . "$(dirname "$0")/lib.bash"
-. "$top/regress/e2e/fencing.bash"
 lab_up
 login a vip
 protected_again
