@@ -270,10 +270,12 @@ Daemon::heard(const HeartbeatHeard &h)
 	const Heartbeat &b = h.beat;
 	PeerReport r;
 
+	detector_.heard(h.path, h.received);
+	if (h.late)
+		return;
 	r.state = b.state;
 	r.flags = b.flags;
 	r.instance = b.instance;
-	r.counter = b.counter;
 	r.epoch = b.epoch;
 	r.lease = milliseconds(b.lease_ms);
 	r.alone = milliseconds(b.alone_ms);
@@ -288,7 +290,6 @@ Daemon::heard(const HeartbeatHeard &h)
 		    b.alone_ms, config_.timing.lease.count(),
 		    config_.timing.alone_after.count());
 	told_timing_ = !same;
-	detector_.heard(h.path, h.received);
 	Time now = BootClock::now();
 	perform(role_.heartbeat(r, now));
 	if (stopped_ && role_.peer() && (r.state == RoleState::starting ||
@@ -310,12 +311,10 @@ Daemon::tapped(std::span<const uint8_t> packet)
 	// Once we serve, the takeover watches what it adopted.
 	if (auto at = store_.edges(flow); at && !role_.serving())
 		tap_.edges(flow, *at);
-	if (inward) {
-		if (tap_.client(*whole) && !role_.serving())
-			(void)store_.tapped(packet);
-	} else if (!whole || whole->checksum_state() != ChecksumState::wrong) {
+	if (!inward)
 		tap_.server(*s);
-	}
+	else if (tap_.client(*s) && !role_.serving())
+		(void)store_.tapped(packet);
 }
 
 bool

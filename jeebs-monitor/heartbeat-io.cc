@@ -19,6 +19,7 @@
 #include <fmt/format.h>
 
 #include "flow.hh"
+#include "heartbeat-order.hh"
 #include "link.hh"
 #include "pi-mutex.hh"
 #include "unique_fd.hh"
@@ -79,7 +80,8 @@ struct HeartbeatIo::Impl : std::enable_shared_from_this<Impl> {
 	bool has_say = false;
 	HeartbeatGrant grant;
 	uint64_t counter = 0;
-	uint64_t peer_instance = 0, peer_counter = 0, peer_sent = 0;
+	HeartbeatOrder order;
+	uint64_t peer_counter = 0, peer_sent = 0;	// of the newest heard
 	Time peer_received{};
 	Duration peer_lease{};
 	Time last_sent{};
@@ -202,11 +204,8 @@ HeartbeatIo::Impl::receive(size_t path)
 			continue;
 		}
 		stats[path].heard++;
-		if (h->instance != peer_instance) {
-			peer_instance = h->instance;
-			peer_counter = 0;
-		}
-		if (h->counter > peer_counter) {
+		const bool news = order.is_news(h->instance, h->counter);
+		if (news) {
 			peer_counter = h->counter;
 			peer_sent = h->sent;
 			peer_received = now;
@@ -214,7 +213,7 @@ HeartbeatIo::Impl::receive(size_t path)
 		}
 		answer = answer || is_primary(h->state);
 		if (mailbox.size() < max_mailbox)
-			mailbox.push_back({path, now, *h});
+			mailbox.push_back({path, now, !news, *h});
 		signal_eventfd(wake_loop.native_handle());
 	}
 	// The fresher the echo, the longer the primary's lease.

@@ -31,6 +31,7 @@ struct HeartbeatSay {
 struct HeartbeatHeard {
 	size_t path = 0;
 	Time received{};
+	bool late = false;	// a newer one came by another path (heartbeat-order.hh)
 	Heartbeat beat;
 };
 

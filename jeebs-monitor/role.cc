@@ -7,12 +7,6 @@
 
 namespace jeebs {
 
-namespace {
-
-constexpr size_t max_past_instances = 8;
-
-} // namespace
-
 Role::Role(const Config &c)
     : host_(c.host), peer_name_(c.peer.name),
       side_(c.host < c.peer.name ? 0 : 1), preferred_(c.preferred),
@@ -162,30 +156,12 @@ Role::start(uint64_t epoch, bool vip_here, Time now)
 	return out;
 }
 
-// A path may be slower than another, or wait a second for an answer to ARP: what
-// it tells then isn't so any more.
-bool
-Role::is_late(const PeerReport &r) const
-{
-	if (peer_ && peer_->instance == r.instance)
-		return r.counter < peer_->counter;
-	return std::find(past_instances_.begin(), past_instances_.end(),
-	    r.instance) != past_instances_.end();
-}
-
 Actions
 Role::heartbeat(const PeerReport &r, Time now)
 {
 	Actions out;
 	bool restarted = peer_ && peer_->instance != r.instance;
 
-	if (is_late(r))
-		return out;
-	if (restarted) {
-		past_instances_.push_back(peer_->instance);
-		if (past_instances_.size() > max_past_instances)
-			past_instances_.erase(past_instances_.begin());
-	}
 	peer_ = r;
 	overtaken_ = false;
 	highest_ = std::max(highest_, r.epoch);

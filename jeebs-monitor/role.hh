@@ -63,7 +63,6 @@ struct PeerReport {
 	RoleState state{};
 	uint8_t flags = 0;
 	uint64_t instance = 0;
-	uint64_t counter = 0;	// of an instance's heartbeats, on all paths
 	uint64_t epoch = 0;
 	Duration lease{};	// its settings
 	Duration alone{};
@@ -132,7 +131,6 @@ private:
 	void disarm(const std::string &why, Actions &);
 	bool peer_wins() const;
 	bool fresh(Time now) const;
-	bool is_late(const PeerReport &) const;
 	Time process_deadline() const;
 	Time may_go_alone() const;
 
@@ -161,7 +159,6 @@ private:
 	bool probe_void_ = false, asking_ = false;
 	PeerHealth health_ = PeerHealth::unheard;
 	std::optional<PeerReport> peer_;
-	std::vector<uint64_t> past_instances_;	// the latest few
 	Time link_down_at_{};
 	Time here_at_{}, elsewhere_at_{};	// clients' packets for the VIP
 	bool seen_elsewhere_ = false;	// since the state was entered

@@ -15,6 +15,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "heartbeat-order.hh"
 #include "role.hh"
 
 namespace jeebs::test {
@@ -27,6 +28,7 @@ struct RoleWorld {
 	struct Packet {
 		Time at;		// arrives, on the world's clock
 		PeerReport report;
+		uint64_t counter;
 		uint64_t sent;		// sender's clock, ns
 	};
 
@@ -49,7 +51,8 @@ struct RoleWorld {
 			detector = std::make_unique<Detector>(config.timing, 1);
 			instance++;
 			counter = 0;
-			peer_instance = peer_counter = peer_heard = 0;
+			peer_heard = 0;
+			order = {};
 		}
 
 		Config config;
@@ -61,7 +64,7 @@ struct RoleWorld {
 		std::vector<ActionKind> done;
 		std::deque<Packet> inbox;
 		uint64_t instance = 100, counter = 0, stored_epoch = 0;
-		uint64_t peer_instance = 0, peer_counter = 0;
+		HeartbeatOrder order;
 		uint64_t peer_heard = 0;	// its sending time that we echo
 		Time peer_heard_at{};
 		bool up = false, frozen = false;
@@ -198,11 +201,11 @@ struct RoleWorld {
 			}
 		}
 		for (Duration later : {Duration{}, slow}) {
-			p.counter = ++h.counter;
+			const uint64_t counter = ++h.counter;
 			if (cut || !to.up ||
 			    std::uniform_int_distribution(0, 99)(rng) < loss)
 				continue;
-			Packet packet{now + 1ms + later, p,
+			Packet packet{now + 1ms + later, p, counter,
 			    static_cast<uint64_t>(
 			    at(h).time_since_epoch().count())};
 			to.inbox.insert(std::upper_bound(to.inbox.begin(),
@@ -217,16 +220,11 @@ struct RoleWorld {
 		while (!h.inbox.empty() && h.inbox.front().at <= now) {
 			Packet p = h.inbox.front();
 			h.inbox.pop_front();
-			if (p.report.instance != h.peer_instance) {
-				h.peer_instance = p.report.instance;
-				h.peer_counter = 0;
-			}
-			if (p.report.counter > h.peer_counter) {
-				h.peer_counter = p.report.counter;
-				h.peer_heard = p.sent;
-				h.peer_heard_at = at(h);
-			}
 			h.detector->heard(0, at(h));
+			if (!h.order.is_news(p.report.instance, p.counter))
+				continue;
+			h.peer_heard = p.sent;
+			h.peer_heard_at = at(h);
 			perform(h, h.role->heartbeat(p.report, at(h)));
 		}
 	}

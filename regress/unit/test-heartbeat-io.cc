@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -108,7 +109,10 @@ BOOST_AUTO_TEST_CASE(all_that_is_said_is_heard)
 		    ends.beta.io->granted().lease == 150ms;
 	});
 	BOOST_TEST(came);
+	uint64_t newest = 0;
 	for (const HeartbeatHeard &h : ends.beta.heard) {
+		BOOST_TEST(h.late == (h.beat.counter < newest));
+		newest = std::max(newest, h.beat.counter);
 		BOOST_REQUIRE(h.path < 2);
 		paths[h.path]++;
 		BOOST_TEST(h.beat.instance == 100U);
