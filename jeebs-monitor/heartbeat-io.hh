@@ -31,7 +31,7 @@ struct HeartbeatSay {
 struct HeartbeatHeard {
 	size_t path = 0;
 	Time received{};
-	bool late = false;	// a newer one came by another path (heartbeat-order.hh)
+	bool late = false;	// not news (heartbeat-order.hh)
 	Heartbeat beat;
 };
 

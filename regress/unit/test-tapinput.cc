@@ -97,6 +97,21 @@ BOOST_AUTO_TEST_CASE(the_newest_ack_and_the_end_of_its_stream)
 	BOOST_TEST(f->server_ack == 120u);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_server_says_counts_if_its_checksum_may_be_right)
+{
+	auto damaged = server(0, 50);
+	damaged[20 + 16] ^= 1;	// TCP's checksum
+	see_server(damaged);
+	BOOST_TEST(!tap.facts(flow)->server_seen);
+	see_server(server(0, 20));
+	see_server(damaged);
+	BOOST_TEST(tap.facts(flow)->server_ack == 20u);
+	const auto cut = Segment::parse_headers(damaged);
+	BOOST_REQUIRE(cut);
+	tap.server(*cut);
+	BOOST_TEST(tap.facts(flow)->server_ack == 50u);
+}
+
 BOOST_AUTO_TEST_CASE(the_lowest_answer_counts)
 {
 	see(client(0, 0, 300));
