@@ -205,6 +205,7 @@ Adoptions::maybe_finish()
 	if (!running_ || left_ > 0)
 		return;
 	running_ = false;
+	ports_.clear();
 	hooks_.finished();
 }
 

@@ -68,6 +68,7 @@ Adoptions::cancel()
 	far_timer_.cancel();
 	ready_.clear();
 	left_ = 0;
+	ports_.clear();
 	ask_timer_.cancel();
 	retry_timer_.cancel();
 	feeder_.clear();
@@ -115,6 +116,9 @@ Adoptions::begin(TakeoverReport &report)
 
 	p_.net.tap_drain();
 	p_.net.drain_hold();
+	// Sessions that go on connect anew while others wait.
+	if (auto ok = ports_.hold(p_.store.forwards().flows()); !ok)
+		log::warning("forwards: {}", ok.error().what);
 	for (auto &s : p_.store.sessions()) {
 		auto r = std::make_shared<Run>();
 		r->s = std::move(s);

@@ -27,6 +27,7 @@
 #include "inject.hh"
 #include "input-feeder.hh"
 #include "lost-acks.hh"
+#include "port-hold.hh"
 #include "recovery.hh"
 #include "service-net.hh"
 #include "shared-fd.hh"
@@ -130,6 +131,7 @@ private:
 	InputFeeder feeder_;
 	LostAcks lost_acks_;
 	FarEnds far_;
+	PortHold ports_;	// of the forwards that wait
 	GapWatcher watcher_;
 	uint64_t next_job_ = 1;
 	std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

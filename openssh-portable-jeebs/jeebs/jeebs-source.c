@@ -213,7 +213,8 @@ jeebs_source_bind(int sock, const struct addrinfo *ai)
 		return;
 	/*
 	 * A port is taken by connect(2), where only the whole 4-tuple must be
-	 * unused: on the standby nothing has this source before it moves there.
+	 * unused. On a host that takes over jeebsd holds the ports of what has
+	 * yet to be restored.
 	 */
 	if (setsockopt(sock, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on,
 	    sizeof(on)) == -1 ||

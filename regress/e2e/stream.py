@@ -16,6 +16,10 @@
       short streams, some at a time, one after the other; says "started", then
       "ok" and how many there were.
 
+  stream.py many HOST:PORT|PROXYPORT/HOST:PORT N STOP
+      N of them at once, with a frame each way now and then; says "started" when each
+      has had one, then "ok" and N.
+
 A stream is a row of frames, an octet 1 and bytes that no other one has; the octet
 0 ends it.
 """
@@ -143,6 +147,16 @@ def by_socks(s, host, port):
     assert s.recv(10)[1] == 0
 
 
+def connect(where):
+    proxy, _, where = where.rpartition("/")
+    host, port = where.rsplit(":", 1)
+    s = socket.create_connection(("127.0.0.1", int(proxy)) if proxy else
+                                 (host.strip("[]"), int(port)))
+    if proxy:
+        by_socks(s, host, int(port))
+    return s
+
+
 def write_all(b):
     while b:
         b = b[os.write(1, b):]
@@ -159,12 +173,7 @@ def run(where, up, down, stop, late):
     if where == "-":
         read, write, say = lambda n: os.read(0, n), write_all, sys.stderr
     else:
-        proxy, _, where = where.rpartition("/")
-        host, port = where.rsplit(":", 1)
-        s = socket.create_connection(("127.0.0.1", int(proxy)) if proxy else
-                                     (host.strip("[]"), int(port)))
-        if proxy:
-            by_socks(s, host, int(port))
+        s = connect(where)
         read, write = s.recv, s.sendall
     st = Stream(read, write, up, down)
     try:
@@ -214,6 +223,36 @@ def churn(where, stop, at_a_time=3):
     return bool(wrong)
 
 
+def many(where, n, stop, bytes_a_second=32):
+    started, wrong = [], []
+    opening = threading.Semaphore(20)
+
+    def one():
+        try:
+            with opening:
+                s = connect(where)
+                st = Stream(s.recv, s.sendall, bytes_a_second, bytes_a_second)
+                s.sendall(b"%-32s" % (b"%d %d" % (st.up, st.down)))
+            threading.Thread(target=lambda: (st.started.wait(), started.append(1)),
+                             daemon=True).start()
+            st.both(b"up", b"down", st.up, st.down, lambda: os.path.exists(stop))
+            s.close()
+        except (OSError, EOFError, ValueError, AssertionError, IndexError) as e:
+            wrong.append(str(e) or type(e).__name__)
+
+    threads = [threading.Thread(target=one) for _ in range(n)]
+    for t in threads:
+        t.start()
+    while len(started) + len(wrong) < n:
+        time.sleep(0.1)
+    print("started", flush=True)
+    for t in threads:
+        t.join()
+    print(f"FAIL {len(wrong)} of {n}: " + "; ".join(sorted(set(wrong))) if wrong
+          else f"ok {n}", flush=True)
+    return bool(wrong)
+
+
 def rate(text):
     return {"none": -1, "half": HALF, "file": FILE}.get(text) or int(text)
 
@@ -222,6 +261,8 @@ if sys.argv[1] == "serve":
     serve(int(sys.argv[2]), sys.argv[3])
 elif sys.argv[1] == "churn":
     sys.exit(churn(sys.argv[2], sys.argv[3]))
+elif sys.argv[1] == "many":
+    sys.exit(many(sys.argv[2], int(sys.argv[3]), sys.argv[4]))
 else:
     sys.exit(run(sys.argv[2], rate(sys.argv[3]), rate(sys.argv[4]), sys.argv[5],
                  sys.argv[6:] == ["late"]))

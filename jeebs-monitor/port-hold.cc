@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: ISC
+#include "port-hold.hh"
+
+#include <cerrno>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#ifndef IPV6_FREEBIND
+#define IPV6_FREEBIND 78
+#endif
+
+namespace jeebs {
+
+namespace {
+
+/**
+ * A port bound by name without SO_REUSEADDR isn't one that connect(2) would choose
+ * (net/ipv4/inet_hashtables.c, __inet_hash_connect: fastreuse); a socket in repair
+ * mode may be bound to it all the same.
+ */
+Result<UniqueFd>
+bound(const IpAddr &addr, uint16_t port)
+{
+	const int on = 1;
+	sockaddr_storage at;
+	const socklen_t length = to_sockaddr(addr, port, at);
+
+	UniqueFd fd(socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	if (!fd)
+		return fail_errno("socket");
+	if ((addr.is_v6() ?
+	    setsockopt(fd.get(), IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)) :
+	    setsockopt(fd.get(), IPPROTO_IP, IP_FREEBIND, &on, sizeof(on))) != 0)
+		return fail_errno("FREEBIND");
+	if (bind(fd.get(), reinterpret_cast<sockaddr *>(&at), length) != 0 &&
+	    errno != EADDRINUSE)
+		return fail_errno("bind");
+	return fd;
+}
+
+} // namespace
+
+Result<void>
+PortHold::hold(std::span<const Flow> flows)
+{
+	Result<void> result;
+
+	for (const Flow &f : flows) {
+		Flow local;
+		local.local = f.local;
+		local.local_port = f.local_port;
+		auto [it, added] = held_.try_emplace(local);
+		if (!added)
+			continue;
+		auto fd = bound(f.local, f.local_port);
+		if (fd) {
+			it->second = std::move(*fd);
+			continue;
+		}
+		held_.erase(it);
+		if (result)
+			result = fail("port " + std::to_string(f.local_port) +
+			    " can't be held: " + fd.error().what,
+			    fd.error().errnum);
+	}
+	return result;
+}
+
+} // namespace jeebs

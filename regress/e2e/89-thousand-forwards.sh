@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# A thousand connections by one client's -D, and some of a second one's, in a range
+# of ports of which hardly any is free: they survive the death of their host, of each
+# every byte arrives once, and what connects meanwhile gets none of their ports.
+# timeout: 150
+. "$(dirname "$0")/lib.bash"
+. "$top/regress/e2e/master.bash"
+. "$top/regress/e2e/forward.bash"
+n=${N:-1000}
+lab_up --input hold --mirror off
+for h in alpha beta; do
+	lab exec "$h" -- sysctl -qw "net.ipv4.ip_local_port_range=40000 $((40000 + n + 15))"
+done
+
+# many NAME PROXYPORT COUNT
+many() {
+	lab exec client -- python3 "$top/regress/e2e/stream.py" many \
+		"$2/$TARGET:7000" "$3" "$scratch/stop" >"$scratch/stream-$1.out" 2>&1 &
+	stream_job[$1]=$!
+}
+
+serve_streams
+master a vip -D 127.0.0.1:7001
+master b vip -D 127.0.0.1:7002 -L "127.0.0.1:7003:$TARGET:7000"
+adoptable 2
+many a 7001 "$n"
+many b 7002 5
+streams_run 60
+adoptable 2
+# SYNs are not answered for now: one attempt is under way when the host dies.
+deaf=(INPUT -p tcp --dport 7000 --syn -j DROP)
+lab exec target -- iptables -w -A "${deaf[@]}"
+stream attempt 127.0.0.1:7003 2000 2000
+check "an attempt is under way" within 10 eval \
+	'lab exec "$(serving)" -- ss -tnH state syn-sent dport = :7000 | grep -q .'
+sleep 1
+crash_serving
+lab exec target -- iptables -w -D "${deaf[@]}"
+check "takeover by $survivor" within 30 log_has "$survivor" jeebsd.log \
+	"takeover done: 2 of 2"
+lab exec "$survivor" -- grep 'takeover done' /var/log/jeebsd.log
+is "forwards that go on" "$(lab exec "$survivor" -- \
+	grep -c 'forward of lab to .* goes on' /var/log/jeebsd.log)" "$((n + 5))"
+streams_run
+end_streams 60
+check "target has all streams whole" within 10 target_has "$((n + 6))"
+refuses "target complains" grep FAIL "$scratch/target.out"
+capture_job=$far_job capture_pid=$far_pid stop_capture
+is "resets" "$(captured far 'dst port 7000 and tcp[tcpflags] & tcp-rst != 0' | wc -l)" 0
+done_testing
