@@ -202,8 +202,10 @@ Daemon::export_handlers()
 	ExportServer::Handlers h;
 	h.wanted = [this](const Flow &f) { return net_.is_vip(f.local); };
 	h.opened = [this](const SessionInfo &i) { return session_opened(i); };
-	h.closed = [this](const SessionInfo &i) {
+	h.closed = [this](const SessionInfo &i, bool reused) {
 		open_sessions_--;
+		if (reused)
+			return;
 		net_.unprotect(i.flow);
 		takeover_.forget(i.flow);
 	};

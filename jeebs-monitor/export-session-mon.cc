@@ -76,6 +76,15 @@ Result<void> ExportSession::hello(MonHello m)
 		p_.over(shared_from_this(), "");
 		return {};
 	}
+	// Else what keeps packets from the LAN, and holds them, sees none of its.
+	// One that a standby may hold already has to stay.
+	if (!m.attached && p_.handlers.can_move &&
+	    !p_.handlers.can_move(flow_)) {
+		detach("its packets don't leave by the interface of the "
+		    "protected address");
+		p_.over(shared_from_this(), "");
+		return {};
+	}
 	place_ = p_.seat(info(), m.attached);
 	if (!place_) {
 		detach("this user's sessions have all of the places that "
@@ -175,6 +184,7 @@ void ExportSession::offer()
 	ring->offered();
 	offered_.emplace(std::move(*ring));
 	offered_epoch_ = p_.standby.epoch;
+	failed_offers_ = 0;
 	reason_ = "waits for sshd";
 }
 
@@ -212,6 +222,8 @@ Result<void> ExportSession::root(Bytes rec)
 	if (auto ok = put_open(b, o); !ok)
 		return ok;
 	p_.by_sid.erase(sid_);
+	if (sid_ != 0)
+		older_.push_back(sid_);
 	sid_ = o.sid;
 	p_.by_sid[sid_] = shared_from_this();
 	commit_log::line("offer sid={:x} {} epoch={}", sid_, name(),
@@ -237,6 +249,9 @@ void ExportSession::refuse(const std::string &why)
 	forwards_->hang_up();
 	offered_.reset();
 	reason_ = "sshd refused: " + log::printable(why);
+	// Its output would wait until the next key.
+	if (state_ == State::open && !shipper_->running())
+		return give_up(reason_);
 	log::warning("session {}: {}", id_, reason_);
 }
 

@@ -11,6 +11,13 @@
 
 namespace jeebs {
 
+namespace {
+
+// One each second.
+constexpr unsigned max_failed_offers = 5;
+
+} // namespace
+
 const char *ExportSession::to_string(State s)
 {
 	switch (s) {
@@ -100,8 +107,10 @@ Result<void> ExportSession::commit(const CommitEntry &e)
 	const bool first = shipper_->committed_seq() == 0;
 	if (auto ok = shipper_->commit(e.seq, e.out_end); !ok)
 		return ok;
-	if (first)
+	if (first) {
+		older_.clear();
 		forwards_->settled();
+	}
 	if (p_.gate != nullptr)
 		p_.gate->had(flow_, shipper_->chain()->in_off());
 	look();
@@ -129,6 +138,7 @@ void ExportSession::unprotect(const std::string &reason)
 	forwards_->release_all();
 	p_.by_sid.erase(sid_);
 	sid_ = 0;
+	older_.clear();
 	state_ = State::known;
 	is_protected_ = false;
 	detach(reason);
@@ -152,7 +162,7 @@ void ExportSession::give_up(const std::string &why)
 	shipper_->stop();
 	state_ = State::dropping;
 	bool was = std::exchange(is_protected_, false);
-	send_close(p_.sink, sid_, reason_);
+	send_close(p_.sink, older_, sid_, reason_);
 	if (was && p_.handlers.changed)
 		p_.handlers.changed(info());
 }
@@ -164,7 +174,7 @@ void ExportSession::standby_up()
 	if (state_ == State::known || state_ == State::open)
 		offer();
 	else if (state_ == State::dropping)
-		send_close(p_.sink, sid_, reason_);
+		send_close(p_.sink, older_, sid_, reason_);
 }
 
 void ExportSession::link_down()
@@ -223,14 +233,28 @@ std::optional<SessionRest> ExportSession::end(const std::string &why)
 	p_.by_sid.erase(sid_);
 	if (!had_registered)
 		return {};
-	return SessionRest{held && !retired_, std::move(fd_),
+	return SessionRest{held && !retired_, std::move(older_), std::move(fd_),
 	    std::move(forwards_), std::move(place_), std::move(last), name()};
+}
+
+// What failed may be had by now. Of one that is open all output waits for it.
+void ExportSession::offer_again()
+{
+	if (retired_ || p_.standby.key.empty())
+		return;
+	if (state_ == State::known && !ruled_)
+		offer();
+	if (state_ != State::open || shipper_->running() || offered_)
+		return;
+	if (++failed_offers_ < max_failed_offers)
+		offer();
+	else
+		give_up("no offer can be made: " + reason_);
 }
 
 bool ExportSession::refresh(Buffer &b)
 {
-	if (!ruled_ && state_ == State::known && !p_.standby.key.empty())
-		offer();
+	offer_again();
 	// A connection that is closing keeps its last state.
 	if (state_ != State::open || !shipper_->running())
 		return false;
@@ -288,9 +312,12 @@ std::string ExportSession::name() const
 	return commit_log::name_of(flow_, tcp_.snd_base);
 }
 
-void send_close(FrameSink &sink, uint64_t sid, std::string_view reason)
+void send_close(FrameSink &sink, std::span<const uint64_t> older, uint64_t sid,
+    std::string_view reason)
 {
 	Buffer b = sink.buffer();
+	for (uint64_t o : older)
+		put_close(b, o, reason);
 	put_close(b, sid, reason);
 	(void)sink.send(std::move(b));
 }

@@ -16,9 +16,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 
@@ -66,8 +68,10 @@ struct ExportHandlers {
 	std::function<bool(const SessionInfo &)> opened;
 	// It became protected, or isn't any more.
 	std::function<void(const SessionInfo &)> changed;
-	std::function<void(const SessionInfo &)> closed;
-	// May a forward's connection be kept?
+	// reused: another session has its 4-tuple, and the rules for it, by now.
+	std::function<void(const SessionInfo &, bool reused)> closed;
+	// Does it leave by the interface of its protected address? Asked of sessions
+	// and of forwards' connections.
 	std::function<bool(const Flow &)> can_move;
 	// FIN and RST of a forward's connection may go out, or not. False: that
 	// can't be had.
@@ -90,6 +94,7 @@ struct KnownStandby {
 // What is left of a session whose MON is gone.
 struct SessionRest {
 	bool held = false;	// the standby may hold something of it
+	std::vector<uint64_t> older;	// incarnations of which it may, too
 	SharedFd fd;
 	std::shared_ptr<Forwards> forwards;
 	Shares::Place place;
@@ -183,6 +188,7 @@ private:
 	Result<void> root(Bytes record);
 	void refuse(const std::string &why);
 	void offer();
+	void offer_again();
 	void detach(const std::string &reason);
 	std::shared_ptr<Forwards> make_forwards();
 	uint64_t received() const;
@@ -203,6 +209,9 @@ private:
 	bool retired_ = false;
 	bool ruled_ = false;	// its FIN and RST don't pass
 	uint64_t sid_ = 0;
+	// Those before it that the standby may have instead: no COMMIT has shown
+	// yet that this one's OPEN got there.
+	std::vector<uint64_t> older_;
 	Flow flow_;
 	jeebs_tcp_state tcp_{};
 	std::string user_;
@@ -213,14 +222,16 @@ private:
 	uint64_t served_ = 0;		// when it last had its turn
 	std::optional<Ring> offered_;	// of the offer that counts
 	uint64_t offered_epoch_ = 0;
+	unsigned failed_offers_ = 0;	// of an open one, one after the other
 	std::shared_ptr<Forwards> forwards_;
 	bool is_protected_ = false;
 	std::string reason_ = "no standby";
 };
 
 // CLOSE: the standby is to forget it. To be sent again at the next link if this one
-// is down.
-void send_close(FrameSink &, uint64_t sid, std::string_view reason);
+// is down. CLOSED of sid comes after that of the older ones.
+void send_close(FrameSink &, std::span<const uint64_t> older, uint64_t sid,
+    std::string_view reason);
 
 // Not a packet more of session number id (TCP_REPAIR).
 void silence(const SharedFd &, const SessionInfo &);

@@ -127,8 +127,8 @@ void ExportServer::over(const SessionPtr &s, const std::string &why)
 	// Its FIN must not be out before the standby knows of the end.
 	auto sid = rest->info.sid;
 	rest->forwards->link_down();
-	closing_.emplace(sid, std::move(*rest));
-	send_close(sink_, sid, session_over);
+	auto it = closing_.emplace(sid, std::move(*rest)).first;
+	send_close(sink_, it->second.older, sid, session_over);
 }
 
 // The standby holds nothing of a closing session.
@@ -153,11 +153,12 @@ void ExportServer::forget(SessionRest s, const std::string &why)
 	s.forwards->release_all();
 	log::info("session {}: over", s.info.id);
 	commit_log::line("over {} why={}", s.name, why);
-	if (gate_ != nullptr)
+	const bool reused = is_session(s.info.flow);
+	if (gate_ != nullptr && !reused)
 		gate_->uncover(s.info.flow);
 	// First the handler, which lets the FIN of the descriptor pass.
 	if (handlers_.closed)
-		handlers_.closed(s.info);
+		handlers_.closed(s.info, reused);
 	end_silenced_later(io_, std::move(s.fd));
 }
 
@@ -260,7 +261,7 @@ void ExportServer::standby_up(std::string key, uint64_t epoch)
 	for (auto &[id, s] : sessions_)
 		s->standby_up();
 	for (auto &[sid, c] : closing_)
-		send_close(sink_, sid, session_over);
+		send_close(sink_, c.older, sid, session_over);
 }
 
 void ExportServer::link_down()

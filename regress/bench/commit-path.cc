@@ -126,7 +126,7 @@ void primary(const LinkKey &own, const LinkKey &peer, uint16_t port,
 	server = std::make_unique<ExportServer>(io, path, link,
 	    nullptr, ExportServer::Handlers{.wanted = nullptr,
 	    .opened = nullptr, .changed = nullptr,
-	    .closed = [&](const SessionInfo &) { over = true; },
+	    .closed = [&](const SessionInfo &, bool) { over = true; },
 	    .can_move = nullptr, .may_end = nullptr, .may_fin = nullptr,
 	    .delivered = nullptr, .rest = nullptr}, 100);
 	link.set_hello({.host = "alpha", .version = "bench"});

@@ -30,7 +30,7 @@ struct ExportPrimary {
 	boost::asio::io_context io;
 	FakeSink sink;
 	std::vector<std::string> events;
-	bool wanted = true, ruled = true;
+	bool wanted = true, ruled = true, leaves_by_vip = true;
 	static constexpr size_t places = 100;
 	std::unique_ptr<ExportServer> server;
 
@@ -47,7 +47,12 @@ struct ExportPrimary {
 		    ExportServer::Handlers{
 		    .wanted = [this](const Flow &) { return wanted; },
 		    .opened = log("opened"), .changed = log("changed"),
-		    .closed = log("closed"), .can_move = {}, .may_end = {},
+		    .closed = [this](const SessionInfo &i, bool reused) {
+			events.push_back("closed " + std::to_string(i.id) +
+			    (reused ? ", reused" : ""));
+		    }, .can_move = [this](const Flow &) {
+			return leaves_by_vip;
+		    }, .may_end = {},
 		    .may_fin = {}, .delivered = {}, .rest = {}}, places);
 		auto ok = server->start();
 		BOOST_REQUIRE_MESSAGE(ok.has_value(), ok.error().what);
