@@ -67,6 +67,9 @@ bool
 Hold::Impl::keep(std::span<const uint8_t> packet_bytes)
 {
 	const auto segment = Segment::parse(packet_bytes);
+	/* Its listener would take the 4-tuple; the next one meets the socket. */
+	if (segment->has(tcp_syn))
+		return false;
 	Kept &kept = held[segment->flow_to_local()];
 	if (kept.bytes + packet_bytes.size() > config.bytes_per_flow ||
 	    bytes + packet_bytes.size() > config.bytes_total)

@@ -32,7 +32,7 @@ hold_spec(const std::string &interface, uint16_t queue_number)
 	    .priority = -310, .iptables_table = "raw",
 	    .iptables_chain = "PREROUTING",
 	    .before = "iifname \"" + interface + "\" ",
-	    .behind = {"tcp flags & (syn | ack) != syn"}};
+	    .behind = {""}};
 }
 
 QueueSpec
