@@ -22,7 +22,7 @@ login a vip
 row "Primary frozen, for less than detect"
 for ms in ${PAUSES:-10 100 700}; do
 	freeze "$ms"
-	stall a alpha 10000
+	stall a alpha "$ms"
 	thawed
 done
 refuses "no takeover" log_has beta jeebsd.log 'taking-over:'
@@ -30,7 +30,7 @@ refuses "no takeover" log_has beta jeebsd.log 'taking-over:'
 row "Primary starved of processor time"
 for ((i = 0; i < 12; i++)); do
 	freeze 300
-	((i % 3)) || stall a alpha 10000
+	((i % 3)) || stall a alpha 1000
 	thawed
 	sleep 0.05
 done
@@ -42,7 +42,7 @@ talk b
 mac=$(svc_mac alpha)
 capture_talk frozen "$mac"
 freeze "${LONG:-5000}"
-stall a beta 15000
+stall a beta "$died"
 thawed
 thawed=$EPOCHREALTIME
 protected_again

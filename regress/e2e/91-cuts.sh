@@ -16,7 +16,7 @@ heal() {
 
 row "LAN between the hosts cut, link up"
 lab cut --lan alpha beta
-stall a alpha 10000
+stall a alpha 0
 sleep 1
 is "who serves" "$(serving)" alpha
 heal
@@ -27,7 +27,7 @@ cut=$EPOCHREALTIME
 sleep 3
 is "who serves" "$(serving)" alpha
 lab heal
-stall a alpha 15000
+stall a alpha 1000
 is "no takeover" "$(serving)" alpha
 
 row "Client's packets don't reach the primary"
@@ -35,34 +35,50 @@ lab cut --oneway client alpha
 sleep 2
 is "who serves" "$(serving)" alpha
 lab heal
-stall a alpha 15000
+stall a alpha 500
+
+row "Primary's packets don't reach the clients"
+lab cut --oneway alpha client
+sleep 2
+is "who serves" "$(serving)" alpha
+lab heal
+stall a alpha 1000
+refuses "no takeover" log_has beta jeebsd.log 'taking-over:'
+
+row "Standby cut off from the clients only"
+lab cut beta client
+stall a alpha 0
+sleep 2
+stall a alpha 0
+refuses "no takeover" log_has beta jeebsd.log 'taking-over:'
+heal
 
 row "Link down, LAN up"
 lab cut --link alpha beta
-stall a alpha 20000
+stall a alpha $((2000 + lost))
 is "who serves" "$(serving)" alpha
 refuses "no takeover" log_has beta jeebsd.log 'taking-over:'
 heal
 
 row "Standby's heartbeats don't reach the primary"
 lab cut --oneway beta alpha
-stall a alpha 20000
+stall a alpha "$lost"
 is "who serves" "$(serving)" alpha
 refuses "no takeover" log_has beta jeebsd.log 'taking-over:'
 heal
 
 row "Primary's heartbeats don't reach the standby"
 lab cut --oneway alpha beta
-stall a beta 15000
+stall a beta "$died"
 heal
 is "who stands by" "$(lab status --json | jq -r .standby)" alpha
 
 # Both reach the client, neither the other. beta serves now.
 row "Hosts cut off from each other, both reach the clients"
 lab cut alpha beta
-stall a alpha 15000
+stall a alpha "$died"
 pty a 'sleep 4000' || :
-stall a alpha 5000
+stall a alpha 500
 heal
 is "who serves" "$(serving)" alpha
 
@@ -73,7 +89,7 @@ lab cut alpha beta
 check "beta takes over" within 10 eval '[[ $(state_of beta) == primary-alone ]]'
 sleep "${IDLE:-11}"
 refuses "alpha doesn't serve" eval '[[ $(state_of alpha) == primary-alone ]]'
-stall a beta 10000
+stall a beta 1500
 heal
 is "who serves" "$(serving)" beta
 done_testing

@@ -15,7 +15,7 @@ capture_talk hung "$mac"
 at=$EPOCHREALTIME
 signal_jeebsd beta STOP
 stopped=$EPOCHREALTIME
-stall a alpha 15000
+stall a alpha "$lost"
 stop_capture
 is "bytes of alpha between its lease and the end of the standby's time" \
 	"$(new_bytes hung "$(plus "$stopped" "$lease" 0.2)" "$(plus "$at" "$alone" -0.2)" "$mac")" 0
@@ -30,7 +30,7 @@ capture_talk killed "$mac"
 at=$EPOCHREALTIME
 stop_jeebsd beta
 stopped=$EPOCHREALTIME
-stall a alpha 15000
+stall a alpha "$lost"
 stop_capture
 is "bytes of alpha between its lease and the end of the standby's time" \
 	"$(new_bytes killed "$(plus "$stopped" "$lease" 0.2)" "$(plus "$at" "$alone" -0.2)" "$mac")" 0
@@ -39,20 +39,22 @@ protected_again
 
 row "Standby's jeebsd is killed and started anew"
 restart_jeebsd beta
-stall a alpha 10000
+stall a alpha 1500
 check "at once" log_has alpha jeebsd.log 'started anew and holds nothing'
 protected_again
 
 row "Standby's sshd is killed"
 lab exec beta -- bash -c 'kill -KILL "$(</run/sshd.pid)"'
-stall a alpha 10000
+stall a alpha 500
 is "who serves" "$(serving)" alpha
+check "unprotected meanwhile" within 10 eval \
+	'lab status --json | jq -e ".protected | not" >/dev/null'
 start_sshd beta
 protected_again
 
 row "Primary's sshd listener is killed"
 lab exec alpha -- bash -c 'kill -KILL "$(</run/sshd.pid)"'
-stall a alpha 10000
+stall a alpha 0
 is "who serves" "$(serving)" alpha
 refuses "no login" lab exec client -- timeout 5 ssh -F "$SSH_CONFIG" vip true
 start_sshd alpha
@@ -73,7 +75,7 @@ protected_again
 capture client ends "src host $VIP and tcp dst port ${port:-0} and
 	(tcp[tcpflags] & (tcp-fin | tcp-rst) != 0)"
 restart_jeebsd alpha "$sshd" "$mon"
-stall a alpha 15000
+stall a alpha 1500
 check "back under the standby's lease" log_has alpha jeebsd.log 'back on a live host'
 refuses "no takeover" log_has beta jeebsd.log 'taking-over:'
 sleep 2
@@ -86,7 +88,7 @@ row "Primary's jeebsd hangs"
 capture_talk silent "$mac"
 signal_jeebsd alpha STOP
 stopped=$EPOCHREALTIME
-stall a beta 15000
+stall a beta "$died"
 check "b has a new shell" pty b 'expect 15000 new shell on beta'
 sleep 1
 signal_jeebsd alpha CONT
@@ -102,7 +104,7 @@ pty b 'send while :; do echo $RANDOM; sleep 0.01; done\r'
 capture_talk dead "$mac"
 stop_jeebsd beta
 stopped=$EPOCHREALTIME
-stall a alpha 15000
+stall a alpha "$away"
 start_jeebsd beta
 protected_again
 stop_capture

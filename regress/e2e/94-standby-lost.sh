@@ -10,7 +10,7 @@ login a vip
 
 row "Standby ends on purpose"
 signal_jeebsd beta TERM
-stall a alpha 5000
+stall a alpha 0
 check "alone at once" log_has alpha jeebsd.log 'primary-alone: .*beta resigned'
 check "beta's jeebsd is gone" within 5 lab exec beta -- bash -c \
 	'[[ ! -e /proc/$(</run/jeebsd.pid)/exe ]]'
@@ -19,20 +19,20 @@ protected_again
 
 row "Primary's jeebsd ends on purpose"
 signal_jeebsd alpha TERM
-stall a alpha 5000
+stall a alpha 0
 check "alpha's jeebsd is gone" within 5 lab exec alpha -- bash -c \
 	'[[ ! -e /proc/$(</run/jeebsd.pid)/exe ]]'
 sleep 3
 refuses "no takeover" log_has beta jeebsd.log 'taking-over:|primary-alone:'
-stall a alpha 5000
+stall a alpha 0
 start_jeebsd alpha
 protected_again
 is "who serves" "$(serving)" alpha
-stall a alpha 10000
+stall a alpha 1000
 
 row "Standby's host dies"
 lab crash beta
-stall a alpha 15000
+stall a alpha "$lost"
 check "by what the LAN tells" log_has alpha jeebsd.log \
 	'its time to take over has passed, nobody answers for the VIP'
 lab boot beta
@@ -47,6 +47,6 @@ check "alpha says so" within 10 log_has alpha jeebsd.log \
 sleep 2
 is "alpha's state" "$(state_of alpha)" primary-stalled
 lab heal
-stall a alpha 15000
+stall a alpha 1500
 lab boot beta
 done_testing

@@ -5,6 +5,10 @@
 detect=${DETECT:-1500}	# ms
 lease=$(printf '%d.%03d' $((detect / 1000)) $((detect % 1000)))
 alone=$((2 * detect + 500 > 2000 ? 2 * detect + 500 : 2000))
+# What jeebsd(8) says of a stall, in ms, a takeover being 500 of them: as when the
+# primary's host dies, and as when the standby's does.
+died=$((detect + 500)) lost=$((alone + 250 + 500))
+away=$((alone - detect - 300 + 500))
 alone=$(printf '%d.%03d' $((alone / 1000)) $((alone % 1000)))
 
 # row TITLE: what follows, up to the next one, proves the entry of that name;
@@ -14,9 +18,12 @@ row() {
 	echo "row: $1"
 }
 
-# stall NAME HOST MAX: a key pressed now is answered in MAX ms, by HOST.
+# stall NAME HOST MS: a key pressed now is answered by HOST, after at most MS ms, and
+# what comes on top of them: TCP sends again after twice as long each time, and the
+# question is a script's on a busy machine.
 stall() {
-	local n=$1 host=$2 max=$(($3 * ${TIMEOUT_FACTOR:-1})) from=$EPOCHREALTIME
+	local n=$1 host=$2 from=$EPOCHREALTIME
+	local max=$(((2 * $3 + 2000) * ${TIMEOUT_FACTOR:-1}))
 	if ! shell_answers "$n" "$max"; then
 		fail "$row: no answer in $max ms: $pty_answer"
 		return
