@@ -71,27 +71,22 @@ Result<void> ExportSession::hello(MonHello m)
 	user_ = std::move(m.user);
 	tcp_ = m.tcp;
 	flow_ = Flow::from_state(m.tcp);
-	if (p_.handlers.wanted && !p_.handlers.wanted(flow_)) {
-		detach("not a connection to a protected address");
+	auto not_here = [this](const char *why) -> Result<void> {
+		detach(why);
 		p_.over(shared_from_this(), "");
 		return {};
-	}
+	};
+	if (p_.handlers.wanted && !p_.handlers.wanted(flow_))
+		return not_here("not a connection to a protected address");
 	// Else what keeps packets from the LAN, and holds them, sees none of its.
 	// One that a standby may hold already has to stay.
-	if (!m.attached && p_.handlers.can_move &&
-	    !p_.handlers.can_move(flow_)) {
-		detach("its packets don't leave by the interface of the "
+	if (!m.attached && p_.handlers.can_move && !p_.handlers.can_move(flow_))
+		return not_here("its packets don't leave by the interface of the "
 		    "protected address");
-		p_.over(shared_from_this(), "");
-		return {};
-	}
 	place_ = p_.seat(info(), m.attached);
-	if (!place_) {
-		detach("this user's sessions have all of the places that "
-		    "one user may have here");
-		p_.over(shared_from_this(), "");
-		return {};
-	}
+	if (!place_)
+		return not_here("this user's sessions have all of the places "
+		    "that one user may have here");
 	fd_ = SharedFd(std::move(m.fd), user_);
 	received_base_ = m.received_base;
 	state_ = State::known;

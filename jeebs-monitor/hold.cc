@@ -30,7 +30,7 @@ struct Hold::Impl {
 
 	void packet(uint32_t id, std::span<const uint8_t>);
 	void flush_drops();
-	bool keep(std::span<const uint8_t>);
+	bool keep(const Segment &);
 	void forget();
 
 	HoldConfig config;
@@ -54,7 +54,7 @@ Hold::Impl::packet(uint32_t id, std::span<const uint8_t> bytes_of_packet)
 		return;
 	}
 	last_drop = id;
-	if (segment && keep(segment->bytes())) {
+	if (segment && keep(*segment)) {
 		stats.held++;
 		if (callback)
 			callback(segment->bytes());
@@ -64,13 +64,13 @@ Hold::Impl::packet(uint32_t id, std::span<const uint8_t> bytes_of_packet)
 }
 
 bool
-Hold::Impl::keep(std::span<const uint8_t> packet_bytes)
+Hold::Impl::keep(const Segment &segment)
 {
-	const auto segment = Segment::parse(packet_bytes);
 	/* Its listener would take the 4-tuple; the next one meets the socket. */
-	if (segment->has(tcp_syn))
+	if (segment.has(tcp_syn))
 		return false;
-	Kept &kept = held[segment->flow_to_local()];
+	const auto packet_bytes = segment.bytes();
+	Kept &kept = held[segment.flow_to_local()];
 	if (kept.bytes + packet_bytes.size() > config.bytes_per_flow ||
 	    bytes + packet_bytes.size() > config.bytes_total)
 		return false;

@@ -3,12 +3,9 @@
 
 #include <cerrno>
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 
-#ifndef IPV6_FREEBIND
-#define IPV6_FREEBIND 78
-#endif
+#include "tcp-descriptor.hh"
 
 namespace jeebs {
 
@@ -22,17 +19,14 @@ namespace {
 Result<UniqueFd>
 bound(const IpAddr &addr, uint16_t port)
 {
-	const int on = 1;
 	sockaddr_storage at;
 	const socklen_t length = to_sockaddr(addr, port, at);
 
 	UniqueFd fd(socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	if (!fd)
 		return fail_errno("socket");
-	if ((addr.is_v6() ?
-	    setsockopt(fd.get(), IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)) :
-	    setsockopt(fd.get(), IPPROTO_IP, IP_FREEBIND, &on, sizeof(on))) != 0)
-		return fail_errno("FREEBIND");
+	if (auto r = set_foreign_source(fd.get(), at.ss_family, 1); !r)
+		return tl::unexpected(r.error());
 	if (bind(fd.get(), reinterpret_cast<sockaddr *>(&at), length) != 0 &&
 	    errno != EADDRINUSE)
 		return fail_errno("bind");

@@ -35,6 +35,22 @@ constexpr uint64_t feed_room = 128 << 10;
 
 } // namespace
 
+Result<void> set_foreign_source(int fd, int family, int on)
+{
+	const bool v6 = family == AF_INET6;
+	const int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP;
+
+	if (::setsockopt(fd, level, v6 ? IPV6_FREEBIND : IP_FREEBIND, &on,
+	    sizeof(on)) != 0)
+		return fail_errno(v6 ? "TCP socket: IPV6_FREEBIND" :
+		    "TCP socket: IP_FREEBIND");
+	if (::setsockopt(fd, level, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, &on,
+	    sizeof(on)) != 0)
+		return fail_errno(v6 ? "TCP socket: IPV6_TRANSPARENT" :
+		    "TCP socket: IP_TRANSPARENT");
+	return {};
+}
+
 void make_room_for_target(int fd, bool feeding)
 {
 	uint32_t memory[SK_MEMINFO_VARS] = {};

@@ -23,6 +23,12 @@ namespace jeebs {
 /** Is fd this connection's, or what is left of it? */
 [[nodiscard]] bool is_of_flow(int fd, const Flow &);
 
+/**
+ * bind(2) and connect(2) take a source address that isn't up (yet), or not any more.
+ * Needs CAP_NET_ADMIN.
+ */
+[[nodiscard]] Result<void> set_foreign_source(int fd, int family, int on);
+
 /** Is fd a TCP socket of this process's network namespace? */
 [[nodiscard]] Result<void> check_tcp_socket(int fd);
 

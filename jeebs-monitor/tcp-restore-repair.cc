@@ -16,10 +16,6 @@
 #include "tcp-descriptor.hh"
 #include "tcp-progress.hh"
 
-#ifndef IPV6_FREEBIND
-#define IPV6_FREEBIND 78
-#endif
-
 namespace jeebs {
 
 namespace {
@@ -42,21 +38,6 @@ set(int fd, int level, int option, const T &value, const char *name)
 	if (setsockopt(fd, level, option, &value, sizeof(value)) != 0)
 		return fail_errno(std::string("TCP socket: ") + name);
 	return {};
-}
-
-/** Lets bind and connect take a source address that isn't up (yet). */
-Result<void>
-set_foreign_source(int fd, int family, int on)
-{
-	if (family == AF_INET6)
-		return set(fd, IPPROTO_IPV6, IPV6_FREEBIND, on,
-		    "IPV6_FREEBIND").and_then([&] {
-			return set(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, on,
-			    "IPV6_TRANSPARENT"); });
-	return set(fd, IPPROTO_IP, IP_FREEBIND, on, "IP_FREEBIND")
-	    .and_then([&] {
-		return set(fd, IPPROTO_IP, IP_TRANSPARENT, on,
-		    "IP_TRANSPARENT"); });
 }
 
 Result<void>

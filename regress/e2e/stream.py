@@ -53,6 +53,9 @@ class Stream:
         self.started = threading.Event()
         self.ended = threading.Event()
 
+    def ask(self):
+        self.write(b"%-32s" % (b"%d %d" % (self.up, self.down)))
+
     def exactly(self, n):
         b = b""
         while len(b) < n:
@@ -157,6 +160,13 @@ def connect(where):
     return s
 
 
+def begin(where, up, down):
+    s = connect(where)
+    st = Stream(s.recv, s.sendall, up, down)
+    st.ask()
+    return s, st
+
+
 def write_all(b):
     while b:
         b = b[os.write(1, b):]
@@ -177,7 +187,7 @@ def run(where, up, down, stop, late):
         read, write = s.recv, s.sendall
     st = Stream(read, write, up, down)
     try:
-        write(b"%-32s" % (b"%d %d" % (up, down)))
+        st.ask()
         if down < 0 or late:
             print("started", file=say, flush=True)
         else:
@@ -197,16 +207,13 @@ def run(where, up, down, stop, late):
 
 
 def churn(where, stop, at_a_time=3):
-    host, port = where.rsplit(":", 1)
     done, wrong = [], []
 
     def one_by_one():
         try:
             while not os.path.exists(stop) and not wrong:
-                s = socket.create_connection((host, int(port)))
-                st = Stream(s.recv, s.sendall, 0, 0)
-                s.sendall(b"%-32s" % b"50000 50000")
-                st.both(b"up", b"down", 50000, 50000, lambda: st.sent >= 640)
+                s, st = begin(where, 50000, 50000)
+                st.both(b"up", b"down", st.up, st.down, lambda: st.sent >= 640)
                 s.close()
                 done.append(1)
                 if len(done) == 1:
@@ -230,9 +237,7 @@ def many(where, n, stop, bytes_a_second=32):
     def one():
         try:
             with opening:
-                s = connect(where)
-                st = Stream(s.recv, s.sendall, bytes_a_second, bytes_a_second)
-                s.sendall(b"%-32s" % (b"%d %d" % (st.up, st.down)))
+                s, st = begin(where, bytes_a_second, bytes_a_second)
             threading.Thread(target=lambda: (st.started.wait(), started.append(1)),
                              daemon=True).start()
             st.both(b"up", b"down", st.up, st.down, lambda: os.path.exists(stop))

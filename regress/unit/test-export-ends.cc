@@ -62,12 +62,29 @@ struct Flapping : ExportPrimary {
 		}));
 		BOOST_TEST(store.sessions().size() == 1U);
 	}
-	// A second incarnation, of which the standby never hears.
-	void lost(FakeSshd &s, uint8_t id)
+	void protect(FakeSshd &s)
+	{
+		link_up();
+		registered(s);
+		is_held(s, 1);
+	}
+	void flap()
 	{
 		link_down();
 		link_up();
+	}
+	// Another incarnation, of which the standby never hears.
+	void lost(FakeSshd &s, uint8_t id)
+	{
+		flap();
 		accepted(s, id);
+	}
+	void gone(FakeSshd &s)
+	{
+		s.channel.reset();
+		BOOST_REQUIRE(run_until([&] {
+			return server->sessions().empty();
+		}));
 	}
 };
 
@@ -77,17 +94,14 @@ BOOST_FIXTURE_TEST_SUITE(export_ends, Flapping)
 
 BOOST_AUTO_TEST_CASE(an_end_reaches_the_incarnation_that_is_held)
 {
-	server->standby_up("k", 7);
 	FakeSshd s(path);
-	registered(s);
-	is_held(s, 1);
+	protect(s);
 	lost(s, 2);
 	link_down();
 	lost(s, 3);
 	link_down();
-	s.channel.reset();
 	s.tcp.server.reset();
-	BOOST_REQUIRE(run_until([&] { return server->sessions().empty(); }));
+	gone(s);
 	link_up();
 	get_there();
 	BOOST_TEST(store.sessions().empty());
@@ -98,15 +112,12 @@ BOOST_AUTO_TEST_CASE(an_end_reaches_the_incarnation_that_is_held)
 
 BOOST_AUTO_TEST_CASE(an_end_waits_for_all_of_them)
 {
-	server->standby_up("k", 7);
 	FakeSshd s(path);
-	registered(s);
-	is_held(s, 1);
+	protect(s);
 	lost(s, 2);
 	sink.sent.clear();
-	s.channel.reset();
 	s.tcp.server.reset();
-	BOOST_REQUIRE(run_until([&] { return server->sessions().empty(); }));
+	gone(s);
 	auto first = get_close(frame().payload.bytes());
 	auto second = get_close(frame().payload.bytes());
 	BOOST_REQUIRE((first && second));
@@ -119,16 +130,13 @@ BOOST_AUTO_TEST_CASE(an_end_waits_for_all_of_them)
 
 BOOST_AUTO_TEST_CASE(giving_up_reaches_the_incarnation_that_is_held)
 {
-	server->standby_up("k", 7);
 	FakeSshd s(path);
-	registered(s);
-	is_held(s, 1);
+	protect(s);
 	lost(s, 2);
 	s.seq += 5;
 	BOOST_REQUIRE(s.write(JEEBS_REC_CHECKPOINT, 100));
 	BOOST_REQUIRE(run_until([&] { return only().state == "dropping"; }));
-	link_down();
-	link_up();
+	flap();
 	get_there();
 	BOOST_TEST(store.sessions().empty());
 	BOOST_TEST(!s.receive()->has_value());
@@ -138,28 +146,21 @@ BOOST_AUTO_TEST_CASE(giving_up_reaches_the_incarnation_that_is_held)
 
 BOOST_AUTO_TEST_CASE(one_commit_is_enough)
 {
-	server->standby_up("k", 7);
 	FakeSshd s(path);
-	registered(s);
-	is_held(s, 1);
-	link_down();
-	link_up();
+	protect(s);
+	flap();
 	s.out_end = 100;
 	is_held(s, 2);
-	s.channel.reset();
-	BOOST_REQUIRE(run_until([&] { return server->sessions().empty(); }));
+	gone(s);
 	BOOST_TEST((frame().type == FrameType::close));
 	BOOST_TEST(sink.sent.empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_refusal_while_it_is_held_ends_protection)
 {
-	server->standby_up("k", 7);
 	FakeSshd s(path);
-	registered(s);
-	is_held(s, 1);
-	link_down();
-	link_up();
+	protect(s);
+	flap();
 	auto offer = message(s);
 	s.refuse("no more");
 	BOOST_REQUIRE(run_until([&] { return only().state == "dropping"; }));
@@ -173,10 +174,8 @@ BOOST_AUTO_TEST_CASE(a_refusal_while_it_is_held_ends_protection)
 
 BOOST_AUTO_TEST_CASE(a_refusal_of_a_new_key_does_not)
 {
-	server->standby_up("k", 7);
 	FakeSshd s(path);
-	registered(s);
-	is_held(s, 1);
+	protect(s);
 	server->standby_up("k2", 7);
 	auto offer = message(s);
 	s.refuse("no");
@@ -187,13 +186,10 @@ BOOST_AUTO_TEST_CASE(a_refusal_of_a_new_key_does_not)
 
 BOOST_AUTO_TEST_CASE(an_older_end_leaves_a_newer_session_its_rules)
 {
-	server->standby_up("k", 7);
 	FakeSshd s(path), again(path);
-	registered(s);
-	is_held(s, 1);
+	protect(s);
 	link_down();
-	s.channel.reset();
-	BOOST_REQUIRE(run_until([&] { return server->sessions().empty(); }));
+	gone(s);
 	BOOST_REQUIRE(again.hello(s.tcp.state(), s.tcp.server.get())
 	    .has_value());
 	BOOST_REQUIRE(run_until([&] {
