@@ -3,6 +3,8 @@
 // nothing of another one ends with it.
 #include <boost/test/unit_test.hpp>
 
+#include <sys/resource.h>
+
 #include "export-primary.hh"
 #include "replica.hh"
 
@@ -182,6 +184,29 @@ BOOST_AUTO_TEST_CASE(a_refusal_of_a_new_key_does_not)
 	settle();
 	BOOST_TEST(only().is_protected);
 	BOOST_TEST(sink.sent.empty());
+}
+
+BOOST_AUTO_TEST_CASE(without_descriptors_protection_ends_after_a_while)
+{
+	FakeSshd s(path);
+	protect(s);
+	link_down();
+	rlimit before{};
+	BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+	const rlimit none{0, before.rlim_max};
+	BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+	link_up();
+	const bool stalled = only().stalled;
+	const bool dropping = run_until([&] {
+		return only().state == "dropping";
+	});
+	BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+	BOOST_TEST(stalled);
+	BOOST_REQUIRE(dropping);
+	get_there();
+	BOOST_TEST(store.sessions().empty());
+	answered();
+	BOOST_TEST(message(s).type == JEEBS_MSG_DETACH);
 }
 
 BOOST_AUTO_TEST_CASE(an_older_end_leaves_a_newer_session_its_rules)
