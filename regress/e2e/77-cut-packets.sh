@@ -55,6 +55,19 @@ scp_over() {
 		-o ProxyCommand=false "$@" >"$scratch/cut-$n.err" 2>&1 <&8 &
 	cut_job[$n]=$!
 }
+# scp dies of SIGPIPE, with 1, if its ssh is gone when it asks for the next piece; it is
+# to hear of the end where it reads.
+cat >"$scratch/ssh-for-scp" <<'END'
+#!/usr/bin/python3
+import socket, subprocess, sys
+status = subprocess.call(["ssh"] + sys.argv[1:])
+scp = socket.socket(fileno=0)
+scp.shutdown(socket.SHUT_WR)
+while scp.recv(65536):
+    pass
+sys.exit(status)
+END
+chmod +x "$scratch/ssh-for-scp"
 lab exec alpha -- cp "$scratch/file" /home/file
 in_pieces up 1000
 master up "${pieces[@]}" vip
@@ -65,7 +78,7 @@ at_point cut-input
 touch "$scratch/pieces-up"
 reached up
 rm "$scratch/pieces-up"
-scp_over down vip:/home/file "$scratch/copy"
+scp_over down -S "$scratch/ssh-for-scp" vip:/home/file "$scratch/copy"
 check "down: it has begun" within 10 test -s "$scratch/copy"
 at_point part-written
 reached down
