@@ -148,7 +148,7 @@ std::optional<InputCommit::Takes> ExportSession::takes() const
 		return {};
 	return InputCommit::Takes{received_base_ + bounds->edge,
 	    ack_range(tcp_.snd_base, chain->acked_off(), chain->out_end(),
-	    tcp_.max_window)};
+	    tcp_.max_window), seq_of_offset(tcp_.snd_base, chain->acked_off())};
 }
 
 void ExportSession::offer()

@@ -33,7 +33,7 @@ InputCommit::open(const Flow &flow, uint64_t sid, uint32_t rcv_base,
 		const auto segment = *Segment::parse(k.packet.bytes());
 		kept_bytes_ -= k.packet.size();
 		if (segment.has(tcp_rst))
-			reset(flow, k.id);
+			reset(s, k.id);
 		else
 			ship(s, k.id, segment);
 		mixed_to_ = shipped();
@@ -84,6 +84,16 @@ InputCommit::ship(Stream &s, uint32_t id, const Segment &segment)
 	send(s, static_cast<uint64_t>(begin), segment, id, false);
 }
 
+// What was promised once isn't taken back, though not always told.
+void
+InputCommit::ask(const Flow &flow, Stream &s)
+{
+	const uint64_t edge = s.takes ? s.takes->edge : 0;
+	s.takes = hands_.takes(flow);
+	if (s.takes)
+		s.takes->edge = std::max(s.takes->edge, edge);
+}
+
 // Or somebody who only guesses a connection's numbers could have the standby hold,
 // and believe after a takeover, what this host's TCP would never have taken.
 bool
@@ -96,11 +106,7 @@ InputCommit::acceptable(Stream &s, uint64_t begin, const Segment &segment)
 		return false;
 	if (!hands_.takes || (s.takes && fits(*s.takes)))
 		return true;
-	// What was promised once isn't taken back, though not always told.
-	const uint64_t edge = s.takes ? s.takes->edge : 0;
-	s.takes = hands_.takes(segment.flow_to_local());
-	if (s.takes)
-		s.takes->edge = std::max(s.takes->edge, edge);
+	ask(segment.flow_to_local(), s);
 	return !s.takes || fits(*s.takes);
 }
 
@@ -110,7 +116,10 @@ InputCommit::send(Stream &s, uint64_t begin, const Segment &segment,
 {
 	s.sent.add(begin, begin +
 	    static_cast<uint64_t>(segment.end_seq() - segment.seq()));
-	shipped_.push_back({id, segment.flow_to_local(), passed, {}});
+	shipped_.push_back({id, segment.flow_to_local(), segment.ack(), passed,
+	    false, {}});
+	if (!passed)
+		s.last = shipped();
 	hands_.ship({s.sid, begin, segment.bytes()});
 }
 
@@ -135,16 +144,58 @@ InputCommit::sent_to(const Flow &flow, uint64_t from) const
 	return it == streams_.end() ? from : it->second.sent.contiguous(from);
 }
 
-void
-InputCommit::reset(const Flow &flow, uint32_t id)
+InputCommit::Shipped *
+InputCommit::last_of(const Stream &s)
 {
-	auto last = std::find_if(shipped_.rbegin(), shipped_.rend(),
-	    [&flow](const Shipped &p) { return p.flow == flow && !p.passed; });
-	if (last == shipped_.rend())
+	return s.last <= committed_ ? nullptr :
+	    &shipped_[static_cast<size_t>(s.last - committed_ - 1)];
+}
+
+void
+InputCommit::reset(Stream &s, uint32_t id)
+{
+	Shipped *last = last_of(s);
+	if (last == nullptr)
 		return hands_.accept(id);
-	if (last->reset)
+	if (std::exchange(last->reset, true))
 		return hands_.drop(id);
-	last->reset = id;
+	last->behind.push_back(id);
+}
+
+void
+InputCommit::ack(const Flow &flow, Stream &s, uint32_t id)
+{
+	Shipped *last = last_of(s);
+	s.in_order = last == nullptr ? s.in_order + 1 : 0;
+	if (s.in_order >= acks_in_order)
+		let_acks_wait(flow, s, false);
+	if (last == nullptr || last->behind.size() >= max_acks)
+		return hands_.accept(id);
+	last->behind.push_back(id);
+}
+
+void
+InputCommit::let_acks_wait(const Flow &flow, Stream &s, bool wait)
+{
+	if (std::exchange(s.acks_wait, wait) == wait)
+		return;
+	s.in_order = 0;
+	hands_.acks_wait(flow, wait);
+}
+
+// By a quarter of what TCP bears.
+void
+InputCommit::look_for_overtaken(const Shipped &p)
+{
+	auto it = streams_.find(p.flow);
+	if (p.passed || it == streams_.end() || it->second.acks_wait ||
+	    !hands_.takes || !hands_.acks_wait)
+		return;
+	Stream &s = it->second;
+	ask(p.flow, s);
+	if (s.takes && s.takes->acked - p.ack >
+	    (s.takes->acked - s.takes->acks.from) / 4)
+		let_acks_wait(p.flow, s, true);
 }
 
 // One verdict for all that waits of the flow.
@@ -152,13 +203,13 @@ void
 InputCommit::settle(const Flow &flow, Stream &s,
     const std::function<void(uint32_t)> &verdict)
 {
-	s.sid = 0;
+	s.sid = s.last = 0;
 	for (Shipped &p : shipped_)
 		if (p.flow == flow && !p.passed) {
 			p.passed = true;
 			verdict(p.id);
-			if (p.reset)
-				verdict(*p.reset);
+			std::for_each(p.behind.begin(), p.behind.end(),
+			    verdict);
 		}
 	for (const Kept &k : s.kept) {
 		kept_bytes_ -= k.packet.size();
@@ -174,6 +225,7 @@ InputCommit::uncover(const Flow &flow)
 	if (it == streams_.end())
 		return;
 	settle(flow, it->second, hands_.accept);
+	let_acks_wait(flow, it->second, false);
 	it->second = {};
 	it->second.fate = Fate::passes;
 	if (!left_over_)
@@ -185,6 +237,7 @@ InputCommit::refuse(const Flow &flow)
 {
 	Stream &s = streams_[flow];
 	settle(flow, s, hands_.drop);
+	let_acks_wait(flow, s, false);
 	s.fate = Fate::refused;
 }
 
@@ -202,8 +255,10 @@ InputCommit::packet(uint32_t id, Bytes bytes)
 	if (segment->has(tcp_rst) && (it == streams_.end() ||
 	    it->second.fate != Fate::covered))
 		return hands_.accept(id);
+	const bool bare = segment->end_seq() == segment->seq() &&
+	    !segment->has(tcp_rst);
 	if (it == streams_.end()) {
-		if (!left_over_)
+		if (!left_over_ || bare)
 			return hands_.accept(id);
 		it = streams_.try_emplace(flow).first;
 	}
@@ -212,10 +267,12 @@ InputCommit::packet(uint32_t id, Bytes bytes)
 		return hands_.accept(id);
 	if (s.fate == Fate::refused)
 		return hands_.drop(id);
+	if (bare)
+		return ack(flow, s, id);
 	if (s.sid == 0)
 		return keep(s, id, segment->bytes());
 	if (segment->has(tcp_rst))
-		return reset(flow, id);
+		return reset(s, id);
 	ship(s, id, *segment);
 }
 
@@ -233,24 +290,31 @@ InputCommit::committed(uint64_t n)
 {
 	if (n < committed_ || n - committed_ > shipped_.size())
 		return false;
+	if (n > committed_)
+		look_for_overtaken(shipped_.front());
 	/* One verdict for all, if nothing with an older id is left. */
 	const bool at_once = kept_bytes_ == 0 && committed_ >= mixed_to_;
 	std::optional<uint32_t> last;
+	std::vector<uint32_t> behind;
 	for (; committed_ < n; committed_++) {
 		const Shipped &p = shipped_.front();
-		if (!p.passed && at_once && !p.reset)
+		if (!p.passed && at_once) {
 			last = p.id;
-		else if (!p.passed) {
-			if (last)
-				hands_.accept_up_to(*std::exchange(last, {}));
+			behind.insert(behind.end(), p.behind.begin(),
+			    p.behind.end());
+		} else if (!p.passed) {
 			hands_.accept(p.id);
-			if (p.reset)
-				hands_.accept(*p.reset);
+			std::for_each(p.behind.begin(), p.behind.end(),
+			    hands_.accept);
 		}
 		shipped_.pop_front();
 	}
-	if (last)
-		hands_.accept_up_to(*last);
+	if (!last)
+		return true;
+	hands_.accept_up_to(*last);
+	for (uint32_t id : behind)
+		if (Seq32(id) > Seq32(*last))
+			hands_.accept(id);
 	return true;
 }
 
@@ -260,13 +324,13 @@ InputCommit::link_down()
 	for (const Shipped &p : shipped_)
 		if (!p.passed) {
 			hands_.drop(p.id);
-			if (p.reset)
-				hands_.drop(*p.reset);
+			std::for_each(p.behind.begin(), p.behind.end(),
+			    hands_.drop);
 		}
 	shipped_.clear();
 	committed_ = mixed_to_ = 0;
 	for (auto &[flow, s] : streams_)
-		s.sid = s.shipped_to = s.floor = 0;
+		s.sid = s.shipped_to = s.floor = s.last = 0;
 }
 
 void

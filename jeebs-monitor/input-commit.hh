@@ -7,6 +7,10 @@
 //     |  | opened+------------------> dropped: its peer's TCP sends it again
 //     +-> kept, while nobody can be asked
 //
+// What carries no data passes at once, and overtakes. TCP takes no packet whose ACK
+// is older than a window (RFC 5961 5.2), so where a peer's ACKs get that far ahead
+// of its data they wait in their place between it.
+//
 // No I/O; owner: InputGate; single-threaded.
 #pragma once
 
@@ -30,11 +34,13 @@ class InputCommit {
 public:
 	/**
 	 * What TCP takes of a peer: nothing that begins beyond this offset
-	 * (RFC 9293 3.10.7.4), and only what acknowledges one of these.
+	 * (RFC 9293 3.10.7.4), and only what acknowledges one of these. acked:
+	 * what the peer has acknowledged.
 	 */
 	struct Takes {
 		uint64_t edge;
 		AckRange acks;
+		Seq32 acked;
 	};
 	/** What to do; id is the queue's number of a packet. */
 	struct Hands {
@@ -45,6 +51,8 @@ public:
 		std::function<void(const InputFrame &)> ship;
 		/** As it is now, if that is known. */
 		std::function<std::optional<Takes>(const Flow &)> takes;
+		/** Whether its packets without data come to the queue too. */
+		std::function<void(const Flow &, bool)> acks_wait;
 	};
 	/**
 	 * A stream is held so far ahead of what TCP is known to have: more than
@@ -57,6 +65,10 @@ public:
 	 * sent again when there are fewer.
 	 */
 	static constexpr size_t max_holes = 4096;
+	/** ACKs that wait behind one packet; more of them pass. */
+	static constexpr size_t max_acks = 64;
+	/** After so many ACKs that nothing was waiting before, they pass again. */
+	static constexpr unsigned acks_in_order = 4096;
 	/** Copies of packets of streams that have no standby, bytes. */
 	static constexpr size_t max_kept = 16U << 20;
 
@@ -93,8 +105,9 @@ public:
 	void refuse(const Flow &);
 
 	/**
-	 * A packet from the queue: an IP packet with payload, a FIN or a RST,
-	 * which doesn't overtake what its sender sent before.
+	 * A packet from the queue: an IP packet with payload, a FIN or a RST, or
+	 * any of a flow whose ACKs wait. Those two don't overtake what their
+	 * sender sent before.
 	 */
 	void packet(uint32_t id, Bytes ip_packet);
 	/** The standby holds the first n that were shipped since link_down(). */
@@ -130,24 +143,34 @@ private:
 		uint32_t rcv_base = 0;
 		uint64_t had = 0;
 		uint64_t shipped_to = 0;	/* since link_down() */
+		uint64_t last = 0;	/* number of what waits, from 1 on */
 		Ranges sent;			/* since open() */
 		uint64_t floor = 0;
 		std::optional<Takes> takes;	/* when it was last asked */
+		bool acks_wait = false;
+		unsigned in_order = 0;		/* ACKs, in succession */
 		std::vector<Kept> kept;
 	};
 	struct Shipped {
 		uint32_t id;
 		Flow flow;
+		Seq32 ack;
 		bool passed = false;	/* it has a verdict already */
-		std::optional<uint32_t> reset;	/* goes right behind it */
+		bool reset = false;	/* is among those that are */
+		std::vector<uint32_t> behind;	/* it, without data */
 	};
 	using Fate = Stream::Fate;
 	void keep(Stream &, uint32_t id, Bytes);
 	void ship(Stream &, uint32_t id, const Segment &);
+	void ask(const Flow &, Stream &);
 	bool acceptable(Stream &, uint64_t begin, const Segment &);
 	void send(Stream &, uint64_t begin, const Segment &, uint32_t id,
 	    bool passed);
-	void reset(const Flow &, uint32_t id);
+	Shipped *last_of(const Stream &);
+	void reset(Stream &, uint32_t id);
+	void ack(const Flow &, Stream &, uint32_t id);
+	void let_acks_wait(const Flow &, Stream &, bool);
+	void look_for_overtaken(const Shipped &);
 	void settle(const Flow &, Stream &,
 	    const std::function<void(uint32_t)> &verdict);
 

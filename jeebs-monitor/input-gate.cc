@@ -46,12 +46,17 @@ struct InputGate::Impl {
 			return it == takes.end() || !it->second ?
 			    std::nullopt : it->second();
 		},
+		.acks_wait = [this](const Flow &f, bool wait) {
+			change(ack_changes, f, wait);
+		},
 	      }, true),
 	      fence(io) {}
 
 	void ship(const InputFrame &);
 	void flush();
-	void change(const Flow &, bool add);
+	using Changes = std::unordered_map<Flow, bool>;	// add, else remove
+	void change(Changes &, const Flow &, bool add);
+	Result<void> apply(Changes &, Queued);
 	void change_rules();
 
 	boost::asio::io_context &io;
@@ -62,7 +67,7 @@ struct InputGate::Impl {
 	RcuFence fence;
 	Buffer batch;
 	// Rules to be changed, those of all sessions in one go.
-	std::unordered_map<Flow, bool> changes;	// to be added, else removed
+	Changes changes, ack_changes;
 	struct Waiting {
 		Flow flow;
 		uint64_t cover;
@@ -100,9 +105,9 @@ InputGate::Impl::flush()
 }
 
 void
-InputGate::Impl::change(const Flow &flow, bool add)
+InputGate::Impl::change(Changes &all, const Flow &flow, bool add)
 {
-	changes[flow] = add;
+	all[flow] = add;
 	if (std::exchange(posted, true))
 		return;
 	boost::asio::post(io, [this, a = std::weak_ptr<bool>(alive)] {
@@ -111,17 +116,26 @@ InputGate::Impl::change(const Flow &flow, bool add)
 	});
 }
 
+Result<void>
+InputGate::Impl::apply(Changes &all, Queued which)
+{
+	std::vector<Flow> add, remove;
+	for (const auto &[flow, is_add] : std::exchange(all, {}))
+		(is_add ? add : remove).push_back(flow);
+	if (auto r = rules.change(remove, false, which); !r)
+		log::error("input: {} connections stay in the queue: {}",
+		    remove.size(), r.error().what);
+	return rules.change(add, true, which);
+}
+
 void
 InputGate::Impl::change_rules()
 {
-	std::vector<Flow> add, remove;
-	for (const auto &[flow, is_add] : std::exchange(changes, {}))
-		(is_add ? add : remove).push_back(flow);
 	posted = false;
-	if (auto r = rules.change(remove, false); !r)
-		log::error("input: {} connections stay in the queue: {}",
-		    remove.size(), r.error().what);
-	const auto done = rules.change(add, true);
+	if (auto r = apply(ack_changes, Queued::all); !r)
+		log::warning("input: ACKs go ahead of their data: {}",
+		    r.error().what);
+	const auto done = apply(changes, Queued::matching);
 	fence.pass([this, done, all = std::exchange(waiting, {})] {
 		for (const Waiting &w : all) {
 			auto it = covers.find(w.flow);
@@ -178,6 +192,7 @@ InputGate::remove()
 	impl_->covers.clear();
 	impl_->takes.clear();
 	impl_->changes.clear();
+	impl_->ack_changes.clear();
 	impl_->waiting.clear();
 	impl_->queue.close();
 	return r;
@@ -190,7 +205,7 @@ InputGate::cover(const Flow &flow, Settled settled)
 	impl_->covers[flow] = number;
 	impl_->commit.cover(flow);
 	impl_->waiting.push_back({flow, number, std::move(settled)});
-	impl_->change(flow, true);
+	impl_->change(impl_->changes, flow, true);
 }
 
 void
@@ -235,7 +250,7 @@ InputGate::uncover(const Flow &flow)
 	if (impl_->covers.erase(flow) == 0 && !impl_->left_over)
 		return;
 	impl_->takes.erase(flow);
-	impl_->change(flow, false);
+	impl_->change(impl_->changes, flow, false);
 	impl_->commit.uncover(flow);
 }
 

@@ -20,6 +20,13 @@ element(const Flow &flow)
 	    std::to_string(flow.local_port) + " }\n";
 }
 
+std::string
+set_name(Queued which, bool v6)
+{
+	return std::string(which == Queued::all ? "all" : "held") +
+	    (v6 ? "6 " : "4 ");
+}
+
 } // namespace
 
 QueueSpec
@@ -44,7 +51,8 @@ gate_spec(uint16_t queue_number)
 	    .priority = 40, .iptables_table = "security",
 	    .iptables_chain = "INPUT", .before = "",
 	    /* One byte behind the TCP header is enough to be a payload. */
-	    .behind = {"@ih,0,8 >= 0", "tcp flags & (fin | rst) != 0"}};
+	    .behind = {"@ih,0,8 >= 0", "tcp flags & (fin | rst) != 0"},
+	    .all = true};
 }
 
 QueueRules::QueueRules(QueueSpec spec) : spec_(std::move(spec)) {}
@@ -55,19 +63,27 @@ QueueRules::rules(const std::string &statement, bool keep) const
 	const std::string &table = spec_.table;
 	const std::string chain = table + " " + spec_.hook;
 	const std::string rule = "add rule " + chain + " " + spec_.before;
-	std::string all;
+	std::string sets, all;
+	auto queue = [&](Queued which, const std::string &match) {
+		all += rule + "ip saddr . tcp sport . ip daddr . tcp dport @" +
+		    set_name(which, false) + match + " " + statement + "\n" +
+		    rule + "ip6 saddr . tcp sport . ip6 daddr . tcp dport @" +
+		    set_name(which, true) + match + " " + statement + "\n";
+	};
 	for (const std::string &match : spec_.behind)
-		all += rule + "ip saddr . tcp sport . ip daddr . tcp dport "
-		    "@held4 " + match + " " + statement + "\n" +
-		    rule + "ip6 saddr . tcp sport . ip6 daddr . tcp dport "
-		    "@held6 " + match + " " + statement + "\n";
+		queue(Queued::matching, match);
+	if (spec_.all)
+		queue(Queued::all, "");
+	for (Queued which : {Queued::matching, Queued::all})
+		for (bool v6 : {false, true}) {
+			const std::string type = v6 ? "ipv6_addr" : "ipv4_addr";
+			sets += "add set " + table + " " + set_name(which, v6) +
+			    "{ type " + type + " . inet_service . " + type +
+			    " . inet_service; }\n";
+		}
 	return "add table " + table + "\n" +
 	    (keep ? "" : "delete table " + table + "\n"
-	    "add table " + table + "\n") +
-	    "add set " + table + " held4 { type ipv4_addr . inet_service . "
-	    "ipv4_addr . inet_service; }\n"
-	    "add set " + table + " held6 { type ipv6_addr . inet_service . "
-	    "ipv6_addr . inet_service; }\n"
+	    "add table " + table + "\n") + sets + flush_sets(Queued::all) +
 	    "add chain " + chain + " { type filter hook " + spec_.hook +
 	    " priority " + std::to_string(spec_.priority) +
 	    "; policy accept; }\n"
@@ -75,12 +91,23 @@ QueueRules::rules(const std::string &statement, bool keep) const
 }
 
 std::string
-QueueRules::elements(std::span<const Flow> flows, bool add) const
+QueueRules::flush_sets(Queued which) const
+{
+	std::string text;
+	for (bool v6 : {false, true})
+		text += "flush set " + spec_.table + " " + set_name(which, v6) +
+		    "\n";
+	return text;
+}
+
+std::string
+QueueRules::elements(std::span<const Flow> flows, bool add,
+    Queued which) const
 {
 	std::string text;
 	for (const Flow &flow : flows) {
-		const std::string set = spec_.table + " held" +
-		    (flow.local.is_v6() ? "6 " : "4 ");
+		const std::string set = spec_.table + " " +
+		    set_name(which, flow.local.is_v6());
 		/* Deleting what isn't there is an error: add it first. */
 		text += "add element " + set + element(flow);
 		if (!add)
@@ -151,18 +178,18 @@ QueueRules::remove()
 }
 
 Result<void>
-QueueRules::change(std::span<const Flow> flows, bool add)
+QueueRules::change(std::span<const Flow> flows, bool add, Queued which)
 {
 	if (flows.empty())
 		return {};
-	return nft_.run(elements(flows, add));
+	return nft_.run(elements(flows, add, which));
 }
 
 Result<void>
 QueueRules::replace(std::span<const Flow> flows)
 {
-	return nft_.run("flush set " + spec_.table + " held4\n"
-	    "flush set " + spec_.table + " held6\n" + elements(flows, true));
+	return nft_.run(flush_sets(Queued::matching) +
+	    elements(flows, true, Queued::matching));
 }
 
 } // namespace jeebs

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The packet filter's part of holding packets: those of certain 4-tuples go to
-// a netfilter queue. Picked in the kernel by an nft set; with nothing in it they
-// cost a lookup.
+// a netfilter queue. Picked in the kernel by nft sets; with nothing in them they
+// cost a lookup each.
 // One thread. Needs CAP_NET_ADMIN; fork/exec of iptables in install() and
 // remove() where the kernel lacks nft's queue statement.
 #pragma once
@@ -28,7 +28,12 @@ struct QueueSpec {
 	/* nft matches ahead of that of the 4-tuple; behind it, any of these. */
 	std::string before;
 	std::vector<std::string> behind;
+	/* 4-tuples may have all of their packets go there, whatever matches. */
+	bool all = false;
 };
+
+/** Which packets of a 4-tuple: those that match the spec, or each. */
+enum class Queued { matching, all };
 
 /**
  * For sockets that aren't there yet: ahead of conntrack, whatever comes in by
@@ -49,14 +54,16 @@ public:
 
 	/**
 	 * Rules with nothing that goes to the queue yet. An earlier run's are
-	 * replaced; with keep the 4-tuples that it had go on to the queue.
+	 * replaced; with keep the 4-tuples that it had go on to the queue, with
+	 * what matches.
 	 */
 	[[nodiscard]] Result<void> install(bool keep = false);
 	/** Removes every rule. Idempotent. */
 	[[nodiscard]] Result<void> remove();
 	/** Whether packets of these flows go to the queue. */
-	[[nodiscard]] Result<void> change(std::span<const Flow>, bool add);
-	/** In one transaction: these flows and no others. */
+	[[nodiscard]] Result<void> change(std::span<const Flow>, bool add,
+	    Queued which = Queued::matching);
+	/** In one transaction: of what matches, these flows' and no others'. */
 	[[nodiscard]] Result<void> replace(std::span<const Flow>);
 	/** "nft" or "iptables": which way the rules went in. */
 	[[nodiscard]] const std::string &backend() const { return backend_; }
@@ -64,8 +71,9 @@ public:
 private:
 	[[nodiscard]] std::string rules(const std::string &statement,
 	    bool keep) const;
-	[[nodiscard]] std::string elements(std::span<const Flow>,
-	    bool add) const;
+	[[nodiscard]] std::string elements(std::span<const Flow>, bool add,
+	    Queued) const;
+	[[nodiscard]] std::string flush_sets(Queued) const;
 	[[nodiscard]] Result<int> iptables(const char *program,
 	    const char *verb) const;
 	[[nodiscard]] Result<void> add_iptables_rule(const char *program);

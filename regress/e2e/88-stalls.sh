@@ -55,7 +55,7 @@ alive=(-o ServerAliveInterval=1)
 master bulk vip "${alive[@]}" -o ServerAliveCountMax=3 -L "127.0.0.1:7001:$TARGET:7000"
 master stalled vip "${alive[@]}" -o ServerAliveCountMax=20 -L "127.0.0.1:7002:$TARGET:7000"
 protected_again 3
-stream bulk 127.0.0.1:7001 20000000 20000000
+stream bulk 127.0.0.1:7001 0 0
 streams_run
 before=$(tcp_segments)
 for ((i = 0; i < 10; i++)); do

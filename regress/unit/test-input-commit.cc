@@ -30,6 +30,10 @@ struct Gate {
 			asked++;
 			return takes;
 		},
+		.acks_wait = [this](const Flow &f, bool wait) {
+			did.push_back(fmt::format("{} {}'s ACKs",
+			    wait ? "queue" : "pass", f.remote_port));
+		},
 	    }, left_over)
 	{
 	}
@@ -78,7 +82,7 @@ BOOST_AUTO_TEST_CASE(what_tcp_would_not_take_the_standby_does_not_get)
 	auto with = [](int64_t offset, uint32_t ack, uint8_t flags = tcp_ack) {
 		return packet(offset, 10, 5000, flags, ack);
 	};
-	g.takes = {1000, {Seq32(0xfffffff0), Seq32(500)}};
+	g.takes = {1000, {Seq32(0xfffffff0), Seq32(500)}, Seq32(0)};
 	g.commit.cover(flow());
 	g.commit.open(flow(), 7, rcv_base, 100);
 	g.commit.packet(1, with(1001, 400));
@@ -92,7 +96,7 @@ BOOST_AUTO_TEST_CASE(what_tcp_would_not_take_the_standby_does_not_get)
 	BOOST_TEST(g.news() == "ship 7 at 100, ship 7 at 1000");
 	BOOST_TEST(g.asked == 0);
 	// It lets more come, and has written more, since it was asked.
-	g.takes = {3000, {Seq32(450), Seq32(900)}};
+	g.takes = {3000, {Seq32(450), Seq32(900)}, Seq32(460)};
 	g.commit.packet(7, with(2999, 500));
 	g.commit.packet(8, with(2000, 900));
 	g.commit.packet(9, with(2000, 901));
@@ -108,7 +112,7 @@ BOOST_AUTO_TEST_CASE(what_tcp_would_not_take_the_standby_does_not_get)
 BOOST_AUTO_TEST_CASE(what_is_sent_again_from_before_the_stream)
 {
 	Gate g;
-	g.takes = {1000, {Seq32(0), Seq32(0)}};
+	g.takes = {1000, {Seq32(0), Seq32(0)}, Seq32(0)};
 	g.commit.cover(flow());
 	g.commit.open(flow(), 7, rcv_base, 0);
 	g.commit.packet(1, packet(-64, 64));
@@ -210,7 +214,7 @@ BOOST_AUTO_TEST_CASE(a_reset_does_not_overtake)
 	g.commit.packet(5, packet(120, 0, 5000, rst));
 	BOOST_TEST(g.news() == "ship 7 at 100, ship 7 at 110, drop 5");
 	BOOST_TEST(g.commit.committed(2));
-	BOOST_TEST(g.news() == "up to 2, accept 3, accept 4");
+	BOOST_TEST(g.news() == "up to 3, accept 4");
 	// That of a flow without a standby waits as its packets do.
 	g.commit.cover(flow(5001));
 	g.commit.packet(6, packet(0, 10, 5001));
@@ -223,6 +227,107 @@ BOOST_AUTO_TEST_CASE(a_reset_does_not_overtake)
 	g.commit.uncover(flow());
 	g.commit.packet(8, packet(120, 0, 5000, rst));
 	BOOST_TEST(g.news() == "accept 8");
+}
+
+// ACKs that overtake data make TCP drop it (RFC 5961 5.2).
+BOOST_AUTO_TEST_CASE(acks_wait_where_they_get_ahead)
+{
+	Gate g;
+	auto data = [&g](uint32_t id, int64_t offset, uint32_t ack,
+	    uint16_t port = 5000) {
+		g.commit.packet(id, packet(offset, 10, port, tcp_ack, ack));
+	};
+	auto ack = [&g](uint32_t id, uint16_t port = 5000) {
+		g.commit.packet(id, packet(0, 0, port));
+	};
+	auto acked = [&g](uint32_t n) {
+		g.takes = {1 << 20, {Seq32(n - 1000), Seq32(1 << 20)}, Seq32(n)};
+	};
+	for (uint16_t port : {5000, 5001}) {
+		g.commit.cover(flow(port));
+		g.commit.open(flow(port), port, rcv_base, 0);
+	}
+	acked(5000);
+	data(1, 0, 5000);
+	acked(5250);
+	g.news();
+	BOOST_TEST(g.commit.committed(1));
+	BOOST_TEST(g.news() == "up to 1");
+	data(2, 10, 5250);
+	acked(5501);
+	g.news();
+	BOOST_TEST(g.commit.committed(2));
+	BOOST_TEST(g.news() == "queue 5000's ACKs, up to 2");
+
+	// In their place, and nothing of another's passes with them.
+	data(3, 20, 5501);
+	ack(4);
+	data(5, 30, 5501);
+	ack(6);
+	data(7, 0, 5501, 5001);
+	ack(8);
+	ack(9, 5001);
+	g.commit.packet(10, packet(40, 0, 5000, tcp_rst | tcp_ack));
+	BOOST_TEST(g.news() ==
+	    "ship 5000 at 20, ship 5000 at 30, ship 5001 at 0");
+	BOOST_TEST(g.commit.committed(3));
+	BOOST_TEST(g.news() == "up to 3, accept 4");
+	BOOST_TEST(g.commit.committed(4));
+	BOOST_TEST(g.news() == "up to 5, accept 6, accept 8, accept 10");
+	ack(11);
+	BOOST_TEST(g.news() == "accept 11");
+	BOOST_TEST(g.commit.committed(5));
+	BOOST_TEST(g.news() == "up to 7, accept 9");
+
+	// So many, and no more, behind one.
+	data(12, 40, 5501);
+	for (uint32_t i = 0; i < InputCommit::max_acks; i++)
+		ack(13 + i);
+	BOOST_TEST(g.news() == "ship 5000 at 40");
+	ack(100);
+	BOOST_TEST(g.news() == "accept 100");
+	g.commit.link_down();
+	BOOST_TEST(g.did.size() == 1 + InputCommit::max_acks);
+	BOOST_TEST(g.did.back() == "drop 76");
+	g.news();
+	ack(101);
+	BOOST_TEST(g.news() == "accept 101");
+
+	// Until it isn't needed for long.
+	for (unsigned i = 2; i < InputCommit::acks_in_order; i++)
+		ack(102);
+	BOOST_TEST(g.did.size() == InputCommit::acks_in_order - 2);
+	g.news();
+	ack(103);
+	BOOST_TEST(g.news() == "pass 5000's ACKs, accept 103");
+	ack(104);
+	BOOST_TEST(g.news() == "accept 104");
+}
+
+BOOST_AUTO_TEST_CASE(acks_pass_again_with_the_stream)
+{
+	for (bool refused : {false, true}) {
+		Gate g;
+		g.commit.cover(flow());
+		g.commit.open(flow(), 7, rcv_base, 0);
+		g.takes = {1000, {Seq32(0), Seq32(900)}, Seq32(400)};
+		g.commit.packet(1, packet(0, 10));
+		BOOST_TEST(g.commit.committed(1));
+		BOOST_TEST(g.news() ==
+		    "ship 7 at 0, queue 5000's ACKs, up to 1");
+		g.commit.packet(2, packet(10, 10));
+		g.commit.packet(3, packet(20, 0));
+		g.news();
+		if (refused)
+			g.commit.refuse(flow());
+		else
+			g.commit.uncover(flow());
+		BOOST_TEST(g.news() == (refused ?
+		    "drop 2, drop 3, pass 5000's ACKs" :
+		    "accept 2, accept 3, pass 5000's ACKs"));
+		g.commit.packet(4, packet(20, 0));
+		BOOST_TEST(g.news() == (refused ? "drop 4" : "accept 4"));
+	}
 }
 
 // What was shipped under another name may have been forgotten with it.
