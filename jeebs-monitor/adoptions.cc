@@ -352,7 +352,7 @@ Adoptions::collect_far()
 void
 Adoptions::ready(const RunPtr &r)
 {
-	far_.hand_over(r->far, *r->job);
+	far_.hand_over(r->far, *r->job, report_->epoch);
 	ready_.push_back(r);
 	if (!go_posted_) {
 		// Those that are ready together go together: one change of

@@ -124,10 +124,13 @@ FarEnds::settled(Of &of, Time now)
 }
 
 void
-FarEnds::hand_over(Of &of, AdoptClient::Job &job)
+FarEnds::hand_over(Of &of, AdoptClient::Job &job, uint64_t epoch)
 {
 	std::erase_if(of.all, [&](FarEnd &e) {
 		Result<void> ok;
+		commit_log::line("go-on {} epoch={} end={}",
+		    commit_log::name_of(e.s.flow), epoch,
+		    seq_of_offset(e.s.tcp.snd_base, e.at.data_end).value());
 		// FIN is sent again, and counts as a byte.
 		if (e.at.ended && e.acked == e.at.data_end + 1)
 			e.acked--;
@@ -164,6 +167,7 @@ void
 FarEnds::leave(const Of &of, const FarEnd &e, const std::string &why)
 {
 	p_.tap.remove(e.s.flow);
+	commit_log::line("over {} why={}", commit_log::name_of(e.s.flow), why);
 	log::warning("forward of {} to {} is closed: {}",
 	    log::printable(of.user), e.s.flow.remote_name(), why);
 }

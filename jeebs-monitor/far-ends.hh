@@ -64,7 +64,7 @@ public:
 	// there is nothing to wait for any more.
 	bool settled(Of &, Time now);
 	// Restores them, and sends them to sshd-adopt, which has no GO yet.
-	void hand_over(Of &, AdoptClient::Job &);
+	void hand_over(Of &, AdoptClient::Job &, uint64_t epoch);
 	// Before GO: they live.
 	void release(Of &);
 	// After it they get what the dead host had been sent.

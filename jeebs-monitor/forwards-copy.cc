@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/steady_timer.hpp>
 
+#include "commit-log.hh"
 #include "frame.hh"
 #include "log.hh"
 #include "segment.hh"
@@ -99,6 +101,9 @@ Forwards::copy_unread(Forward &f, bool turn)
 		f.covered_to = end;
 		cover(f, end);
 	}
+	if (!f.may_have_gap && !std::exchange(f.covered, true))
+		commit_log::line("cover sid={:x} from={}", f.id,
+		    place->received);
 	return Copied::all;
 }
 

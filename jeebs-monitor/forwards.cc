@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "commit-log.hh"
 #include "frame.hh"
 #include "jeebs-tcp.h"
 #include "log.hh"
@@ -102,6 +103,8 @@ Forwards::keep(Forward &fresh)
 			self->covered(id, done);
 	});
 	(void)p_.sink.send(std::move(b));
+	commit_log::line("forward sid={:x} {} rcv={}", id,
+	    commit_log::name_of(f.flow), f.tcp.rcv_base);
 	p_.gate->open(f.flow, f.id, f.tcp.rcv_base, had, [weak, id] {
 		auto self = weak.lock();
 		return self ? self->takes(id) : std::nullopt;
@@ -118,8 +121,10 @@ Forwards::takes(uint64_t id) const
 	const auto bounds = tcp_bounds(f.fd.get(), f.tcp.rcv_wnd);
 	if (!bounds)
 		return {};
-	return InputCommit::Takes{bounds->edge, ack_range(f.tcp.snd_base - f.syn,
-	    bounds->acked, bounds->written, f.tcp.max_window)};
+	const uint32_t base = f.tcp.snd_base - f.syn;
+	return InputCommit::Takes{bounds->edge, ack_range(base, bounds->acked,
+	    bounds->written, f.tcp.max_window),
+	    seq_of_offset(base, bounds->acked)};
 }
 
 // PA hears that it isn't kept.
@@ -181,6 +186,8 @@ Forwards::let_go(const Forward &f)
 	if (!owns(f))
 		return;
 	p_.table.owners.erase(f.flow);
+	commit_log::line("unprotect {} why=let go",
+	    commit_log::name_of(f.flow));
 	if (p_.gate != nullptr)
 		p_.gate->uncover(f.flow);
 	p_.may_end(f.flow, true);

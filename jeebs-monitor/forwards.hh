@@ -124,6 +124,7 @@ private:
 		uint64_t covered_to = 0;
 		bool waits = false;
 		bool may_have_gap = false;
+		bool covered = false;	// for the commit log
 		int looks = 0;
 	};
 

@@ -160,12 +160,17 @@ void Replica::forward(const ForwardFrame &f)
 		return;	// crosses with DROP
 	if (auto ok = store_.forwards().open(f, s->user, clock_()); !ok)
 		drop_forward(f.id, ok.error().what);
+	else
+		commit_log::line("forward sid={:x} {} rcv={}", f.id,
+		    commit_log::name_of(Flow::from_state(f.tcp)),
+		    f.tcp.rcv_base);
 }
 
 void Replica::drop_forward(uint64_t id, const std::string &reason)
 {
 	log::warning("store: forward {:x} dropped: {}", id, reason);
 	store_.forwards().close(id);
+	commit_log::line("lost sid={:x} why={}", id, reason);
 	Buffer b = sink_.buffer();
 	put_drop(b, id, reason);
 	(void)sink_.send(std::move(b));
@@ -175,17 +180,17 @@ void Replica::drop_forward(uint64_t id, const std::string &reason)
 void Replica::input(const InputFrame &i)
 {
 	auto flow = store_.flow_of(i.sid);
+	const bool of_forward = store_.forwards().has(i.sid);
 	inputs_++;
-	if (store_.forwards().has(i.sid)) {
-		if (auto ok = store_.forwards().input(i); !ok)
-			drop_forward(i.sid, ok.error().what);
-		return;
-	}
-	if (!flow)
+	if (!flow && !of_forward)
 		return;	// crosses with DROP
-	if (auto ok = store_.input(i); !ok)
-		drop(i.sid, *flow, ok.error().what);
-	else if (commit_log::on())
+	if (auto ok = of_forward ? store_.forwards().input(i) :
+	    store_.input(i); !ok) {
+		if (of_forward)
+			return drop_forward(i.sid, ok.error().what);
+		return drop(i.sid, *flow, ok.error().what);
+	}
+	if (commit_log::on())
 		if (auto seg = Segment::parse(i.packet))
 			commit_log::add(fmt::format("input sid={:x} from={} "
 			    "to={}", i.sid, i.offset, i.offset +
@@ -197,6 +202,7 @@ void Replica::close(uint64_t sid, const std::string &reason)
 {
 	if (store_.forwards().has(sid)) {
 		store_.forwards().close(sid);
+		commit_log::line("lost sid={:x} why=closed", sid);
 		Buffer b = sink_.buffer();
 		put_closed(b, sid);
 		(void)sink_.send(std::move(b));

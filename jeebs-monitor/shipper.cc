@@ -8,6 +8,7 @@
 
 #include "commit-log.hh"
 #include "frame.hh"
+#include "jeebs-testing.h"
 #include "wire.hh"
 
 namespace jeebs {
@@ -91,7 +92,7 @@ void Shipper::pump()
 	size_t taken = 0;
 	// Sending may lose the link, and stop this with it.
 	while (ring_ && !waiting_ && ring_->has_data()) {
-		if (sink_.congested()) {
+		if (sink_.congested() || jeebs_testing("records-held")) {
 			waiting_ = true;
 			return;
 		}

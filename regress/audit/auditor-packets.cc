@@ -167,13 +167,20 @@ Auditor::forward_segment(const Packet &p, size_t host)
 	Connection *c = find(flow, p.seq);
 
 	if (p.has(syn)) {
-		if (c == nullptr || !c->base || *c->base != p.seq + 1)
-			create(flow).base = p.seq + 1;
+		if (c == nullptr || !c->base || *c->base != p.seq + 1) {
+			c = &create(flow);
+			c->base = p.seq + 1;
+			c->owner = host;
+		}
 		return false;
 	}
 	if (c == nullptr)
 		return false;	// it began before the capture, or never
 	const bool repeats = p.length == 0 || contents(p, host, *c);
+	if (p.length > 0 || p.has(fin))
+		one_emitter(p, host, *c);
+	if (p.has(ack) && !p.has(rst))
+		acknowledges(p, host, *c);
 	return repeats && !p.has(fin) && !p.has(rst);
 }
 
@@ -247,17 +254,20 @@ Auditor::against_commits(const Packet &p, size_t host, const Connection &c,
 }
 
 void
-Auditor::acknowledges(const Packet &p, size_t host, const Connection &c)
+Auditor::acknowledges(const Packet &p, size_t host, Connection &c)
 {
-	if (!c.covered_from || !c.rcv || host != c.owner)
+	if (!c.rcv || host != c.owner)
+		return;
+	const int64_t upto = c.input_offset(p.ack_number);
+	c.acknowledged = std::max(c.acknowledged, static_cast<uint64_t>(
+	    std::max<int64_t>(0, upto)));
+	if (!c.covered_from)
 		return;
 	summary_.acknowledgments++;
 	uint64_t held = c.may_acknowledge_to();
-	auto upto = static_cast<int64_t>(held) + static_cast<int32_t>(
-	    p.ack_number - (*c.rcv + static_cast<uint32_t>(held)));
 	if (upto > static_cast<int64_t>(held))
 		add(Rule::input, p, c, fmt::format("{} acknowledges the "
-		    "client's bytes up to {}, but those up to {} are held",
+		    "peer's bytes up to {}, but those up to {} are held",
 		    name(host), upto, held));
 }
 

@@ -13,6 +13,17 @@ Auditor::Auditor(size_t logs, AuditOptions o)
 {
 }
 
+namespace {
+
+uint64_t
+shifted(uint64_t offset, const Auditor::Incarnation &i)
+{
+	return static_cast<uint64_t>(std::max<int64_t>(0,
+	    static_cast<int64_t>(offset) + i.begin));
+}
+
+} // namespace
+
 std::string
 Auditor::name(size_t host) const
 {
@@ -110,16 +121,16 @@ Auditor::event(size_t log, const Event &e)
 		break;
 	case EventKind::lost:
 		if (auto it = by_sid_.find(e.sid); it != by_sid_.end() &&
-		    it->second->holder == log) {
-			it->second->holder = nobody;
-			it->second->loses_input();
+		    it->second.c->holder == log) {
+			it->second.c->holder = nobody;
+			it->second.c->loses_input();
 		}
 		break;
 	case EventKind::cover:
 		if (auto it = by_sid_.find(e.sid); it != by_sid_.end()) {
-			if (!it->second->covered_from)
+			if (!it->second.c->covered_from)
 				summary_.covered++;
-			it->second->covered_from = e.in;
+			it->second.c->covered_from = shifted(e.in, it->second);
 		} else {
 			bad_evidence(e.time, h.name, fmt::format("session "
 			    "{:x} is covered and was never offered", e.sid));
@@ -131,7 +142,7 @@ Auditor::event(size_t log, const Event &e)
 			return bad_evidence(e.time, h.name, fmt::format(
 			    "session {:x} is protected and was never offered",
 			    e.sid));
-		Connection &c = *it->second;
+		Connection &c = *it->second.c;
 		if (!c.gated)
 			c.free_to = e.out;
 		if (!c.ever_gated)
@@ -139,6 +150,10 @@ Auditor::event(size_t log, const Event &e)
 		c.gated = c.ever_gated = true;
 		break;
 	}
+	case EventKind::forward:
+	case EventKind::go_on:
+		forward_event(log, e);
+		break;
 	case EventKind::open:
 	case EventKind::offer:
 	case EventKind::session:
@@ -168,7 +183,7 @@ Auditor::session_event(size_t log, const Event &e)
 	switch (e.kind) {
 	case EventKind::open:
 	case EventKind::offer:
-		by_sid_[e.sid] = c;
+		by_sid_[e.sid] = {c, 0};
 		if (e.kind == EventKind::offer)
 			c->covered_from.reset();
 		break;
@@ -191,11 +206,30 @@ Auditor::session_event(size_t log, const Event &e)
 		c->holder = nobody;
 		break;
 	case EventKind::adopt:
-		adopt(log, e, *c);
+		adopt(log, e, *c, e.out);
 		break;
 	default:
 		break;
 	}
+}
+
+// Of a connection to a target. What it is sent is in records, which only sshd can
+// open: how much of that is held is known when a host goes on.
+void
+Auditor::forward_event(size_t log, const Event &e)
+{
+	auto it = flows_.find(e.flow);
+	if (it == flows_.end())
+		return;		// it began before the capture
+	Connection &c = *it->second.back();
+	if (e.kind == EventKind::go_on) {
+		const int64_t end = c.base ? c.offset(e.end) : 0;
+		return adopt(log, e, c, end < 0 ? 0 :
+		    static_cast<uint64_t>(end));
+	}
+	if (!c.rcv)
+		c.rcv = e.rcv;
+	by_sid_[e.sid] = {&c, c.input_offset(*e.rcv)};
 }
 
 void
@@ -206,10 +240,15 @@ Auditor::held(size_t log, const Event &e)
 	if (it == by_sid_.end())
 		return bad_evidence(e.time, name(log), fmt::format("holds "
 		    "session {:x}, of which there was no beginning", e.sid));
-	Connection &c = *it->second;
+	Connection &c = *it->second.c;
 	summary_.commits++;
-	if (e.kind == EventKind::input)
-		return c.input.add(e.in, e.out);
+	if (e.kind == EventKind::input) {
+		// Without a record a session can't be adopted.
+		if (c.flow.local_port != port_)
+			c.holder = log;
+		return c.input.add(shifted(e.in, it->second),
+		    shifted(e.out, it->second));
+	}
 	c.held_in = std::max(c.held_in, e.in);
 	c.holder = log;
 	if (e.out <= c.held)
@@ -234,7 +273,7 @@ Auditor::begins_to_serve(size_t log, const Event &e)
 
 // Whatever the dead host had emitted must be among what goes on here.
 void
-Auditor::adopt(size_t log, const Event &e, Connection &c)
+Auditor::adopt(size_t log, const Event &e, Connection &c, uint64_t out)
 {
 	summary_.adoptions++;
 	for (const auto &[epoch, host] : c.emitters)
@@ -243,10 +282,10 @@ Auditor::adopt(size_t log, const Event &e, Connection &c)
 			    fmt::format("adopted by {} in epoch {}, and {} "
 			    "had emitted for it in epoch {}", name(log),
 			    e.epoch, name(host), epoch));
-	if (c.content.end() > e.out)
+	if (c.content.end() > out)
 		findings_.add(Rule::commit, e.time, c.flow.to_string(),
 		    fmt::format("adopted by {} with the bytes up to {}, and {} "
-		    "had emitted up to {}", name(log), e.out, name(c.owner),
+		    "had emitted up to {}", name(log), out, name(c.owner),
 		    c.content.end()));
 	c.owner = log;
 	c.holder = nobody;

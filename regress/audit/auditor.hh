@@ -27,6 +27,14 @@ public:
 	// logs: how many hosts there are.
 	Auditor(size_t logs, AuditOptions = {});
 
+	// What a sid names.
+	struct Incarnation {
+		Connection *c = nullptr;
+		// Its offset 0 among what the peer has sent: that of a forward
+		// is where a host has adopted it.
+		int64_t begin = 0;
+	};
+
 	// log: index of the host whose line it is. `dark` names its host itself.
 	void event(size_t log, const Event &);
 	void packet(const Packet &);
@@ -45,7 +53,8 @@ private:
 	void session_event(size_t log, const Event &);
 	void begins_to_serve(size_t log, const Event &);
 	void held(size_t log, const Event &);
-	void adopt(size_t log, const Event &, Connection &);
+	void forward_event(size_t log, const Event &);
+	void adopt(size_t log, const Event &, Connection &, uint64_t out);
 	void strand(size_t host);
 	void lose(size_t log);
 	Connection *named(const Event &);
@@ -59,7 +68,7 @@ private:
 	bool contents(const Packet &, size_t host, Connection &);
 	void against_commits(const Packet &, size_t host, const Connection &,
 	    uint64_t end);
-	void acknowledges(const Packet &, size_t host, const Connection &);
+	void acknowledges(const Packet &, size_t host, Connection &);
 	void ending(const Packet &, size_t host, const Connection &);
 	void one_emitter(const Packet &, size_t host, Connection &);
 	void client_segment(const Packet &);
@@ -79,7 +88,7 @@ private:
 	std::set<IpAddr> vips_;
 	uint16_t port_ = 0;
 	std::map<Flow, Connections> flows_;	// newest last
-	std::map<uint64_t, Connection *> by_sid_;
+	std::map<uint64_t, Incarnation> by_sid_;
 };
 
 } // namespace jeebs::audit

@@ -37,6 +37,7 @@ struct Connection {
 	// cover line on, but for bytes before this one.
 	std::optional<uint64_t> covered_from;
 	Ranges input;			// held
+	uint64_t acknowledged = 0;	// of the peer's bytes
 	Stamp held_at = 0;
 	size_t holder = nobody;		// could adopt it
 	bool stranded = false;		// its owner lost power
@@ -48,6 +49,13 @@ struct Connection {
 		uint64_t near = content.end();
 		return static_cast<int64_t>(near) + static_cast<int32_t>(seq -
 		    (*base + static_cast<uint32_t>(near)));
+	}
+	// Of a number of the peer's, near what was acknowledged last.
+	int64_t input_offset(uint32_t seq) const
+	{
+		return static_cast<int64_t>(acknowledged) +
+		    static_cast<int32_t>(seq - (*rcv +
+		    static_cast<uint32_t>(acknowledged)));
 	}
 	// Does the number belong here rather than to another connection of
 	// the same ports?

@@ -19,12 +19,13 @@ constexpr struct {
 	{"state", EventKind::state}, {"gate", EventKind::gate},
 	{"vips", EventKind::vips}, {"open", EventKind::open},
 	{"held", EventKind::held}, {"input", EventKind::input},
-	{"cover", EventKind::cover},
+	{"cover", EventKind::cover}, {"forward", EventKind::forward},
 	{"lost", EventKind::lost}, {"void", EventKind::void_all},
 	{"session", EventKind::session}, {"offer", EventKind::offer},
 	{"protect", EventKind::protect}, {"unprotect", EventKind::unprotect},
 	{"retire", EventKind::retire}, {"over", EventKind::over},
-	{"adopt", EventKind::adopt}, {"reset", EventKind::reset},
+	{"adopt", EventKind::adopt}, {"go-on", EventKind::go_on},
+	{"reset", EventKind::reset},
 };
 
 std::string_view
@@ -182,6 +183,12 @@ get_fields(Fields &f, Event &e)
 		f.number("sid", e.sid, 16);
 		get_flow(f, e);
 		break;
+	case EventKind::forward:
+		f.number("sid", e.sid, 16);
+		get_flow(f, e);
+		if (!e.rcv)
+			f.bad("rcv");
+		break;
 	case EventKind::held:
 		f.number("sid", e.sid, 16);
 		f.number("out", e.out);
@@ -221,6 +228,11 @@ get_fields(Fields &f, Event &e)
 		get_flow(f, e);
 		f.number("epoch", e.epoch);
 		f.number("out", e.out);
+		break;
+	case EventKind::go_on:
+		get_flow(f, e);
+		f.number("epoch", e.epoch);
+		f.number("end", e.end);
 		break;
 	case EventKind::dark:
 		break;

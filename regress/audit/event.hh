@@ -15,8 +15,9 @@ namespace jeebs::audit {
 
 enum class EventKind {
 	start, vip, state, gate, vips,
-	open, held, input, lost, void_all, cover,
-	session, offer, protect, unprotect, retire, over, adopt, reset,
+	open, forward, held, input, lost, void_all, cover,
+	session, offer, protect, unprotect, retire, over, adopt, go_on,
+	reset,
 	dark,		// power cut: from the lab, not from the host
 };
 
@@ -36,6 +37,7 @@ struct Event {
 	// Offsets; out is also protect's from, in that of cover, and both are
 	// the range of input.
 	uint64_t out = 0, in = 0;
+	uint32_t end = 0;	// of go_on: sequence number
 	Flow flow;
 	std::optional<uint32_t> base;	// sequence number of the server's offset 0
 	std::optional<uint32_t> rcv;	// of the client's

@@ -3,7 +3,7 @@
 // descriptors: nothing of it gets further than its own session's forwards.
 // Messages: descriptors (0 to 3), length, bytes. Needs no privilege: nothing is
 // kept, since jeebsd couldn't read a connection's sequence numbers.
-// fuzzes: forwards.cc forwards-copy.cc forwards-pa.cc unread-input.cc msg.cc shared-fd.cc
+// fuzzes: forwards.cc commit-log.cc forwards-copy.cc forwards-pa.cc unread-input.cc msg.cc shared-fd.cc
 // fuzzes: tcp-descriptor.cc tcp-info.cc tcp-progress.cc frame.cc wire.cc flow.cc log.cc jeebs-tcp.c
 // fuzzes: input-gate.cc input-commit.cc packet-queue.cc queue-rules.cc rcu-fence.cc nft.cc nft-elements.cc spawn.cc segment.cc
 #include <unistd.h>

@@ -50,6 +50,11 @@ struct AuditLan {
 		return "flow=10.77.0.100:22/10.77.0.3:5000 base=4294967280";
 	}
 
+	static std::string to_target()
+	{
+		return "flow=10.77.0.100:40000/10.77.0.3:7000";
+	}
+
 	// An event in w's log.
 	void line(Who w, const std::string &text)
 	{
@@ -93,7 +98,7 @@ struct AuditLan {
 	}
 	// To the target of a forward.
 	void forward(Who from, int64_t off, std::string_view text,
-	    uint8_t flags = tcp_ack)
+	    uint8_t flags = tcp_ack, uint32_t ack = 1)
 	{
 		SegmentFields f;
 		f.source = vip;
@@ -101,7 +106,7 @@ struct AuditLan {
 		f.source_port = 40000;
 		f.destination_port = 7000;
 		f.seq = Seq32(base + static_cast<uint32_t>(off));
-		f.ack = Seq32(1);
+		f.ack = Seq32(ack);
 		f.flags = flags;
 		f.payload = {reinterpret_cast<const uint8_t *>(text.data()),
 		    text.size()};

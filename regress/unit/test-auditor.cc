@@ -450,6 +450,53 @@ BOOST_AUTO_TEST_CASE(what_a_standby_lost_isnt_held)
 	BOOST_TEST(lan.found() == "input");
 }
 
+// The next host calls 0 where it went on.
+BOOST_AUTO_TEST_CASE(acknowledged_to_a_target_and_not_held)
+{
+	AuditLan lan;
+	auto ack = [&lan](Who w, uint32_t n) {
+		lan.forward(w, 0, "", tcp_ack, 500 + n);
+	};
+	lan.serve(alpha, 2);
+	lan.forward(alpha, -1, "", tcp_syn);
+	for (Who w : {beta, alpha})
+		lan.line(w, "forward sid=f1 " + lan.to_target() + " rcv=500");
+	ack(alpha, 90);
+	lan.line(alpha, "cover sid=f1 from=100");
+	lan.line(beta, "input sid=f1 from=100 to=130");
+	ack(alpha, 130);
+	lan.dark(alpha);
+	lan.serve(beta, 3);
+	lan.line(beta, "go-on " + lan.to_target() + " epoch=3 end=4294967280");
+	for (Who w : {alpha, beta})
+		lan.line(w, "forward sid=f2 " + lan.to_target() + " rcv=620");
+	ack(beta, 131);
+	lan.line(beta, "cover sid=f2 from=10");
+	lan.line(alpha, "input sid=f2 from=10 to=20");
+	ack(beta, 140);
+	BOOST_TEST(lan.found() == "");
+	ack(beta, 141);
+	BOOST_TEST(lan.found() == "input");
+	lan.line(beta, "unprotect " + lan.to_target() + " why=let go");
+	ack(beta, 150);
+	BOOST_TEST(lan.found() == "input");
+}
+
+BOOST_AUTO_TEST_CASE(a_forward_goes_on_with_less_than_its_target_had)
+{
+	for (uint32_t end : {4U, 3U, 0xfffffff0U}) {
+		AuditLan lan;
+		lan.serve(alpha, 2);
+		lan.forward(alpha, -1, "", tcp_syn);
+		lan.forward(alpha, 0, "0123456789abcdefghij");
+		lan.dark(alpha);
+		lan.serve(beta, 3);
+		lan.line(beta, fmt::format("go-on {} epoch=3 end={}",
+		    lan.to_target(), end));
+		BOOST_TEST(lan.found() == (end == 4 ? "" : "commit"));
+	}
+}
+
 // The client's FIN may come after.
 BOOST_AUTO_TEST_CASE(what_is_over_needs_no_standby)
 {
