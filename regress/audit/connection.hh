@@ -75,7 +75,7 @@ struct Connection {
 	}
 	void loses_input()
 	{
-		held_in = std::max(held_in, input.contiguous(held_in));
+		held_in = may_acknowledge_to();
 		input.clear();
 	}
 };

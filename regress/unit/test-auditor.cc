@@ -465,6 +465,8 @@ BOOST_AUTO_TEST_CASE(acknowledged_to_a_target_and_not_held)
 	lan.line(alpha, "cover sid=f1 from=100");
 	lan.line(beta, "input sid=f1 from=100 to=130");
 	ack(alpha, 130);
+	lan.line(beta, "void why=x");
+	ack(alpha, 130);
 	lan.dark(alpha);
 	lan.serve(beta, 3);
 	lan.line(beta, "go-on " + lan.to_target() + " epoch=3 end=4294967280");
