@@ -89,6 +89,7 @@ Result<void> ExportSession::hello(MonHello m)
 		    "that one user may have here");
 	fd_ = SharedFd(std::move(m.fd), user_);
 	received_base_ = m.received_base;
+	acked_base_.reset();
 	state_ = State::known;
 	forwards_ = make_forwards();
 	// Of one that had a standby before this jeebsd was started nothing may
@@ -140,15 +141,20 @@ uint64_t ExportSession::received() const
 }
 
 // Until there is a record sshd may have written more than is known here.
-std::optional<InputCommit::Takes> ExportSession::takes() const
+std::optional<InputCommit::Takes> ExportSession::takes()
 {
 	const auto bounds = tcp_bounds(fd_.get(), tcp_.rcv_wnd);
 	const auto &chain = shipper_->chain();
 	if (!bounds || !chain || !chain->started())
 		return {};
+	if (chain->acked_off() >= bounds->acked)
+		acked_base_ = std::max(acked_base_.value_or(0),
+		    chain->acked_off() - bounds->acked);
 	return InputCommit::Takes{received_base_ + bounds->edge,
 	    ack_range(tcp_.snd_base, chain->acked_off(), chain->out_end(),
-	    tcp_.max_window), seq_of_offset(tcp_.snd_base, chain->acked_off())};
+	    std::max(tcp_.max_window, bounds->snd_wnd)),
+	    seq_of_offset(tcp_.snd_base, acked_base_ ?
+	    *acked_base_ + bounds->acked : chain->acked_off())};
 }
 
 void ExportSession::offer()

@@ -192,7 +192,7 @@ private:
 	void detach(const std::string &reason);
 	std::shared_ptr<Forwards> make_forwards();
 	uint64_t received() const;
-	std::optional<InputCommit::Takes> takes() const;
+	std::optional<InputCommit::Takes> takes();
 
 	void cover();
 	void settle();
@@ -217,6 +217,9 @@ private:
 	std::string user_;
 	SharedFd fd_;			// the TCP connection
 	uint64_t received_base_ = 0;	// where it began to count
+	// The same of what was sent: at least this, since records are older than
+	// what the kernel says.
+	std::optional<uint64_t> acked_base_;
 	Coverage coverage_;
 	Shares::Place place_;
 	uint64_t served_ = 0;		// when it last had its turn

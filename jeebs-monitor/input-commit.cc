@@ -74,6 +74,8 @@ InputCommit::ship(Stream &s, uint32_t id, const Segment &segment)
 	if (ahead > static_cast<int64_t>(reach) ||
 	    !acceptable(s, static_cast<uint64_t>(begin), segment)) {
 		refused_++;
+		if (s.takes && segment.ack() < s.takes->acks.from)
+			let_acks_wait(segment.flow_to_local(), s, true);
 		return hands_.drop(id);
 	}
 	if (s.sent.size() > max_holes &&
@@ -117,7 +119,7 @@ InputCommit::send(Stream &s, uint64_t begin, const Segment &segment,
 	s.sent.add(begin, begin +
 	    static_cast<uint64_t>(segment.end_seq() - segment.seq()));
 	shipped_.push_back({id, segment.flow_to_local(), segment.ack(), passed,
-	    false, {}});
+	    {}, {}});
 	if (!passed)
 		s.last = shipped();
 	hands_.ship({s.sid, begin, segment.bytes()});
@@ -157,9 +159,9 @@ InputCommit::reset(Stream &s, uint32_t id)
 	Shipped *last = last_of(s);
 	if (last == nullptr)
 		return hands_.accept(id);
-	if (std::exchange(last->reset, true))
+	if (last->reset)
 		return hands_.drop(id);
-	last->behind.push_back(id);
+	last->reset = id;
 }
 
 void
@@ -169,15 +171,20 @@ InputCommit::ack(const Flow &flow, Stream &s, uint32_t id)
 	s.in_order = last == nullptr ? s.in_order + 1 : 0;
 	if (s.in_order >= acks_in_order)
 		let_acks_wait(flow, s, false);
-	if (last == nullptr || last->behind.size() >= max_acks)
+	if (last == nullptr)
 		return hands_.accept(id);
-	last->behind.push_back(id);
+	auto &acks = last->acks;
+	if (acks.size() == max_acks) {
+		hands_.accept(acks.front());
+		acks.erase(acks.begin());
+	}
+	acks.push_back(id);
 }
 
 void
 InputCommit::let_acks_wait(const Flow &flow, Stream &s, bool wait)
 {
-	if (std::exchange(s.acks_wait, wait) == wait)
+	if (!hands_.acks_wait || std::exchange(s.acks_wait, wait) == wait)
 		return;
 	s.in_order = 0;
 	hands_.acks_wait(flow, wait);
@@ -187,9 +194,9 @@ InputCommit::let_acks_wait(const Flow &flow, Stream &s, bool wait)
 void
 InputCommit::look_for_overtaken(const Shipped &p)
 {
-	auto it = streams_.find(p.flow);
-	if (p.passed || it == streams_.end() || it->second.acks_wait ||
-	    !hands_.takes || !hands_.acks_wait)
+	auto it = p.passed ? streams_.end() : streams_.find(p.flow);
+	if (it == streams_.end() || it->second.acks_wait || !hands_.takes ||
+	    std::exchange(it->second.looked, calls_) == calls_)
 		return;
 	Stream &s = it->second;
 	ask(p.flow, s);
@@ -208,8 +215,9 @@ InputCommit::settle(const Flow &flow, Stream &s,
 		if (p.flow == flow && !p.passed) {
 			p.passed = true;
 			verdict(p.id);
-			std::for_each(p.behind.begin(), p.behind.end(),
-			    verdict);
+			std::for_each(p.acks.begin(), p.acks.end(), verdict);
+			if (p.reset)
+				verdict(*p.reset);
 		}
 	for (const Kept &k : s.kept) {
 		kept_bytes_ -= k.packet.size();
@@ -290,8 +298,9 @@ InputCommit::committed(uint64_t n)
 {
 	if (n < committed_ || n - committed_ > shipped_.size())
 		return false;
-	if (n > committed_)
-		look_for_overtaken(shipped_.front());
+	calls_++;
+	for (size_t i = 0; i < n - committed_; i++)
+		look_for_overtaken(shipped_[i]);
 	/* One verdict for all, if nothing with an older id is left. */
 	const bool at_once = kept_bytes_ == 0 && committed_ >= mixed_to_;
 	std::optional<uint32_t> last;
@@ -300,12 +309,16 @@ InputCommit::committed(uint64_t n)
 		const Shipped &p = shipped_.front();
 		if (!p.passed && at_once) {
 			last = p.id;
-			behind.insert(behind.end(), p.behind.begin(),
-			    p.behind.end());
+			behind.insert(behind.end(), p.acks.begin(),
+			    p.acks.end());
+			if (p.reset)
+				behind.push_back(*p.reset);
 		} else if (!p.passed) {
 			hands_.accept(p.id);
-			std::for_each(p.behind.begin(), p.behind.end(),
+			std::for_each(p.acks.begin(), p.acks.end(),
 			    hands_.accept);
+			if (p.reset)
+				hands_.accept(*p.reset);
 		}
 		shipped_.pop_front();
 	}
@@ -324,8 +337,11 @@ InputCommit::link_down()
 	for (const Shipped &p : shipped_)
 		if (!p.passed) {
 			hands_.drop(p.id);
-			std::for_each(p.behind.begin(), p.behind.end(),
-			    hands_.drop);
+			/* Nobody sends these again. */
+			std::for_each(p.acks.begin(), p.acks.end(),
+			    hands_.accept);
+			if (p.reset)
+				hands_.drop(*p.reset);
 		}
 	shipped_.clear();
 	committed_ = mixed_to_ = 0;

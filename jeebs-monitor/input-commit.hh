@@ -65,10 +65,10 @@ public:
 	 * sent again when there are fewer.
 	 */
 	static constexpr size_t max_holes = 4096;
-	/** ACKs that wait behind one packet; more of them pass. */
-	static constexpr size_t max_acks = 64;
+	/** ACKs that wait behind one packet: the last ones. */
+	static constexpr size_t max_acks = 256;
 	/** After so many ACKs that nothing was waiting before, they pass again. */
-	static constexpr unsigned acks_in_order = 4096;
+	static constexpr unsigned acks_in_order = 65536;
 	/** Copies of packets of streams that have no standby, bytes. */
 	static constexpr size_t max_kept = 16U << 20;
 
@@ -149,6 +149,7 @@ private:
 		std::optional<Takes> takes;	/* when it was last asked */
 		bool acks_wait = false;
 		unsigned in_order = 0;		/* ACKs, in succession */
+		uint64_t looked = 0;		/* call of committed() */
 		std::vector<Kept> kept;
 	};
 	struct Shipped {
@@ -156,8 +157,8 @@ private:
 		Flow flow;
 		Seq32 ack;
 		bool passed = false;	/* it has a verdict already */
-		bool reset = false;	/* is among those that are */
-		std::vector<uint32_t> behind;	/* it, without data */
+		std::vector<uint32_t> acks;	/* go behind it, */
+		std::optional<uint32_t> reset;	/* and this last */
 	};
 	using Fate = Stream::Fate;
 	void keep(Stream &, uint32_t id, Bytes);
@@ -179,6 +180,7 @@ private:
 	std::unordered_map<Flow, Stream> streams_;
 	std::deque<Shipped> shipped_;	/* the first has the number: */
 	uint64_t committed_ = 0;
+	uint64_t calls_ = 0;		/* of committed() */
 	/* Before this number not all came in the order of their ids. */
 	uint64_t mixed_to_ = 0;
 	size_t kept_bytes_ = 0;

@@ -101,7 +101,8 @@ tcp_bounds(int fd, uint32_t promised)
 	    info.rcv_wnd : std::max(promised, info.base.tcpi_rcv_ssthresh +
 	    (1U << info.base.tcpi_rcv_wscale));
 	return TcpBounds{info.base.tcpi_bytes_received + window,
-	    info.base.tcpi_bytes_acked, info.base.tcpi_bytes_acked + *unacked};
+	    info.base.tcpi_bytes_acked, info.base.tcpi_bytes_acked + *unacked,
+	    info.base.tcpi_snd_wnd};
 }
 
 Result<uint32_t>

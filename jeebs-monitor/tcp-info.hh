@@ -29,6 +29,7 @@ struct TcpBounds {
 	uint64_t edge;		/* the peer was never allowed to send more */
 	uint64_t acked;
 	uint64_t written;	/* at most; a FIN counts as one */
+	uint32_t snd_wnd;	/* that the peer offers */
 };
 /** promised: the window that was restored, or an earlier one (rcv_wnd). */
 [[nodiscard]] Result<TcpBounds> tcp_bounds(int fd, uint32_t promised);

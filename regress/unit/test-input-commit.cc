@@ -89,7 +89,8 @@ BOOST_AUTO_TEST_CASE(what_tcp_would_not_take_the_standby_does_not_get)
 	g.commit.packet(2, with(100, 501));
 	g.commit.packet(3, with(100, 0xffffffef));
 	g.commit.packet(4, with(100, 400, tcp_fin));
-	BOOST_TEST(g.news() == "drop 1, drop 2, drop 3, drop 4");
+	BOOST_TEST(g.news() ==
+	    "drop 1, drop 2, queue 5000's ACKs, drop 3, drop 4");
 	g.asked = 0;
 	g.commit.packet(5, with(100, 0xfffffff0));
 	g.commit.packet(6, with(1000, 500));
@@ -279,19 +280,24 @@ BOOST_AUTO_TEST_CASE(acks_wait_where_they_get_ahead)
 	BOOST_TEST(g.commit.committed(5));
 	BOOST_TEST(g.news() == "up to 7, accept 9");
 
-	// So many, and no more, behind one.
+	// The last ones behind one packet.
 	data(12, 40, 5501);
+	g.commit.packet(13, packet(50, 0, 5000, tcp_rst | tcp_ack));
 	for (uint32_t i = 0; i < InputCommit::max_acks; i++)
-		ack(13 + i);
+		ack(14 + i);
 	BOOST_TEST(g.news() == "ship 5000 at 40");
-	ack(100);
-	BOOST_TEST(g.news() == "accept 100");
+	ack(1000);
+	BOOST_TEST(g.news() == "accept 14");
+	// Without the link only what isn't sent again passes.
 	g.commit.link_down();
-	BOOST_TEST(g.did.size() == 1 + InputCommit::max_acks);
-	BOOST_TEST(g.did.back() == "drop 76");
+	BOOST_TEST(g.did.size() == 2 + InputCommit::max_acks);
+	BOOST_TEST(g.did.front() == "drop 12");
+	BOOST_TEST(g.did[1] == "accept 15");
+	BOOST_TEST(g.did[InputCommit::max_acks] == "accept 1000");
+	BOOST_TEST(g.did.back() == "drop 13");
 	g.news();
-	ack(101);
-	BOOST_TEST(g.news() == "accept 101");
+	ack(1001);
+	BOOST_TEST(g.news() == "accept 1001");
 
 	// Until it isn't needed for long.
 	for (unsigned i = 2; i < InputCommit::acks_in_order; i++)
@@ -302,6 +308,29 @@ BOOST_AUTO_TEST_CASE(acks_wait_where_they_get_ahead)
 	BOOST_TEST(g.news() == "pass 5000's ACKs, accept 103");
 	ack(104);
 	BOOST_TEST(g.news() == "accept 104");
+}
+
+// Each stream is looked at, whoever's packet is the first of a commit; and what is too
+// old already when it comes.
+BOOST_AUTO_TEST_CASE(each_streams_acks_are_looked_at)
+{
+	Gate g;
+	for (uint16_t port : {5000, 5001, 5002}) {
+		g.commit.cover(flow(port));
+		g.commit.open(flow(port), port, rcv_base, 0);
+	}
+	g.takes = {1000, {Seq32(0), Seq32(900)}, Seq32(100)};
+	for (uint32_t id : {1, 2})
+		g.commit.packet(id, packet(0, 10, 5000, tcp_ack, 100));
+	g.commit.packet(3, packet(0, 10, 5001, tcp_ack, 1));
+	g.asked = 0;
+	g.news();
+	BOOST_TEST(g.commit.committed(3));
+	BOOST_TEST(g.news() == "queue 5001's ACKs, up to 3");
+	BOOST_TEST(g.asked == 2);
+	g.takes = {1000, {Seq32(100), Seq32(900)}, Seq32(400)};
+	g.commit.packet(4, packet(0, 10, 5002, tcp_ack, 99));
+	BOOST_TEST(g.news() == "queue 5002's ACKs, drop 4");
 }
 
 BOOST_AUTO_TEST_CASE(acks_pass_again_with_the_stream)
