@@ -85,6 +85,7 @@ Forwards::keep(Forward &fresh)
 	p_.table.owners[f.flow] = f.id;
 	p_.table.by_id[f.id] = weak_from_this();
 	make_room_for_target(f.fd.get(), !p_.rest(f.flow).parts.empty());
+	limit_unacked_of_target(f.fd.get());
 	uint64_t had = 0;
 	if (auto now = tcp_progress(f.fd.get()))
 		had = now->received;
@@ -123,7 +124,7 @@ Forwards::takes(uint64_t id) const
 		return {};
 	const uint32_t base = f.tcp.snd_base - f.syn;
 	return InputCommit::Takes{bounds->edge, ack_range(base, bounds->acked,
-	    bounds->written, f.tcp.max_window),
+	    bounds->written, std::max(f.tcp.max_window, bounds->snd_wnd)),
 	    seq_of_offset(base, bounds->acked)};
 }
 

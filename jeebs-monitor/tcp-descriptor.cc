@@ -32,6 +32,8 @@ namespace {
 // The standby has a limit for it, too (ForwardStore).
 constexpr int target_room = 4 << 20, max_target_room = 64 << 20;
 constexpr uint64_t feed_room = 128 << 10;
+// What its target lacks is in the session's records, which have a limit.
+constexpr int target_unacked = 384 << 10;
 
 } // namespace
 
@@ -70,6 +72,12 @@ void make_room_for_target(int fd, bool feeding)
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+}
+
+void limit_unacked_of_target(int fd)
+{
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &target_unacked,
+	    sizeof(target_unacked));
 }
 
 Result<void> check_tcp_descriptor(int fd, const jeebs_tcp_state &st)

@@ -56,5 +56,7 @@ void end_silenced_later(boost::asio::io_context &, SharedFd);
  * the stream's.
  */
 void make_room_for_target(int fd, bool feeding = false);
+/** Of what is written to it the kernel takes less than 1 MB that its target lacks. */
+void limit_unacked_of_target(int fd);
 
 } // namespace jeebs

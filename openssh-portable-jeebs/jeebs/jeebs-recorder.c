@@ -31,9 +31,13 @@
 #include "jeebs/jeebs-state.h"
 #include "jeebs/jeebs-testing.h"
 
-/* A checkpoint at least so often, so that the standby can forget. */
+/*
+ * A checkpoint about so often, so that the standby can forget; where one is large,
+ * when as much as it has was recorded since, or very many records were.
+ */
 #define CHECKPOINT_BYTES	(256 * 1024)
 #define CHECKPOINT_RECORDS	128
+#define MANY_RECORDS		1024
 /*
  * After a record of bulk, more bulk waits until the standby has answered or there
  * is more of it: each record costs three processes a turn.
@@ -63,7 +67,7 @@ struct jeebs_recorder {
 	struct sshbuf *tail;	/* written, perhaps not acknowledged */
 	uint64_t tail_start;
 	u_int records;		/* since the last checkpoint */
-	uint64_t bytes;
+	uint64_t bytes, checkpoint_bytes;
 };
 
 struct jeebs_recorder *
@@ -387,9 +391,11 @@ record(struct jeebs_recorder *rec, struct ssh *ssh,
 	rec->in_recorded = env.in_off;
 	rec->out_recorded = out_end;
 	if (type == JEEBS_REC_CHECKPOINT) {
+		rec->checkpoint_bytes = sshbuf_len(rec->objects);
 		rec->records = 0;
 		rec->bytes = 0;
-	}
+	} else
+		rec->bytes += sshbuf_len(rec->objects);
 	rec->records++;
 	rec->bytes += streamlen;
 	jeebs_testing_recorded(ssh, &env, stream, rec->objects, rec->state);
@@ -434,11 +440,20 @@ jeebs_recorder_due(const struct jeebs_recorder *rec, struct ssh *ssh)
 	return n != 0 || jeebs_forward_due();
 }
 
+static int
+checkpoint_due(const struct jeebs_recorder *rec)
+{
+	if (rec->checkpoint_bytes <= CHECKPOINT_BYTES)
+		return rec->records >= CHECKPOINT_RECORDS ||
+		    rec->bytes >= CHECKPOINT_BYTES;
+	return rec->records >= MANY_RECORDS ||
+	    rec->bytes >= rec->checkpoint_bytes;
+}
+
 int
 jeebs_recorder_next(struct jeebs_recorder *rec, struct ssh *ssh)
 {
-	return record(rec, ssh, rec->records >= CHECKPOINT_RECORDS ||
-	    rec->bytes >= CHECKPOINT_BYTES ?
+	return record(rec, ssh, checkpoint_due(rec) ?
 	    JEEBS_REC_CHECKPOINT : JEEBS_REC_PROGRESS, rec->out_recorded);
 }
 
