@@ -34,7 +34,7 @@ void
 Adoptions::go_all()
 {
 	auto batch = std::exchange(ready_, {});
-	std::vector<Flow> flows;
+	std::vector<Flow> flows, fed;
 	Time start = BootClock::now();
 
 	for (const RunPtr &r : batch) {
@@ -46,11 +46,13 @@ Adoptions::go_all()
 	for (const RunPtr &r : batch) {
 		if (r->lives)
 			give(*r);
-		flows.push_back(r->s.flow);
-		for (const Flow &f : far_.flows(r->s.flow))
-			flows.push_back(f);
+		auto all = far_.flows(r->s.flow);
+		all.push_back(r->s.flow);
+		for (const Flow &f : all)
+			(feeder_.feeds(f) ? fed : flows).push_back(f);
 	}
 	p_.net.release(flows);
+	p_.net.pass_but_resets(fed);
 	report_->span("go", start, BootClock::now());
 	for (const RunPtr &r : batch) {
 		if (!r->lives) {

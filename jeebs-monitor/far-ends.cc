@@ -145,7 +145,9 @@ FarEnds::hand_over(Of &of, AdoptClient::Job &job, uint64_t epoch)
 			if (fd)
 				make_room_for_target(fd->get(), true);
 			// The kernel's limits are for users: jeebsd may.
-			if (fd && e.at.ended)
+			if (fd && !e.at.ended)
+				limit_unacked_of_target(fd->get());
+			else if (fd)
 				(void)::setsockopt(fd->get(), SOL_SOCKET,
 				    SO_SNDBUFFORCE, &ended_room,
 				    sizeof(ended_room));
@@ -218,10 +220,19 @@ FarEnds::go(Of &of)
 		    pieces.size());
 		if (!pieces.empty()) {
 			fed_[of.session].push_back(e.s.flow);
+			auto room = [this, s = e.s, acked = e.acked,
+			    taken = e.at.taken](int fd, bool feeding) {
+				make_room_for_target(fd, feeding);
+				const auto now = tcp_progress(fd);
+				// Its reset was dropped till now.
+				if (!feeding && now)
+					p_.ack_probe.ask(s.tcp, acked +
+					    now->acked, taken + now->received,
+					    ts_val(s));
+			};
 			p_.feeder.add(e.s.flow, std::move(e.tcp), e.at.taken,
 			    seq_of_offset(e.s.tcp.snd_base, e.acked),
-			    InputFeed(std::move(pieces)),
-			    make_room_for_target);
+			    InputFeed(std::move(pieces)), std::move(room));
 		}
 		e.tcp.reset();
 	}

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include "queue-rules.hh"
 #include "packet-queue.hh"
@@ -15,6 +16,7 @@ namespace {
 struct Kept {
 	Hold::Packets packets;
 	size_t bytes = 0;
+	bool passes = false;	/* but resets */
 };
 
 } // namespace
@@ -47,14 +49,17 @@ void
 Hold::Impl::packet(uint32_t id, std::span<const uint8_t> bytes_of_packet)
 {
 	const auto segment = Segment::parse(bytes_of_packet);
-	if (segment && !held.contains(segment->flow_to_local())) {
+	const auto it = segment ? held.find(segment->flow_to_local()) :
+	    held.end();
+	if (segment && (it == held.end() || (it->second.passes &&
+	    !segment->has(tcp_rst)))) {
 		flush_drops();
 		queue.accept(id);
 		stats.accepted++;
 		return;
 	}
 	last_drop = id;
-	if (segment && keep(*segment)) {
+	if (segment && !it->second.passes && keep(*segment)) {
 		stats.held++;
 		if (callback)
 			callback(segment->bytes());
@@ -127,7 +132,7 @@ Hold::hold(std::span<const Flow> flows)
 	auto result = impl_->rules.change(flows, true);
 	if (result)
 		for (const Flow &flow : flows)
-			impl_->held.try_emplace(flow);
+			impl_->held[flow].passes = false;
 	return result;
 }
 
@@ -139,6 +144,16 @@ Hold::release(std::span<const Flow> flows)
 		impl_->held.erase(flow);
 	}
 	return impl_->rules.change(flows, false);
+}
+
+void
+Hold::pass_but_resets(std::span<const Flow> flows)
+{
+	for (const Flow &flow : flows) {
+		(void)take(flow);
+		if (auto it = impl_->held.find(flow); it != impl_->held.end())
+			it->second.passes = true;
+	}
 }
 
 void
@@ -154,8 +169,8 @@ Hold::take(const Flow &flow)
 	if (it == impl_->held.end())
 		return {};
 	Packets packets = std::move(it->second.packets);
-	impl_->bytes -= it->second.bytes;
-	it->second = {};
+	impl_->bytes -= std::exchange(it->second.bytes, 0);
+	it->second.packets.clear();
 	return packets;
 }
 

@@ -2,6 +2,7 @@
 #include "input-feeder.hh"
 
 #include <algorithm>
+#include <utility>
 
 #include <poll.h>
 
@@ -28,9 +29,26 @@ unread(int fd)
 
 } // namespace
 
-InputFeeder::InputFeeder(boost::asio::io_context &io, Injector &injector)
-    : injector_(injector), timer_(io)
+InputFeeder::InputFeeder(boost::asio::io_context &io, Injector &injector,
+    Over over)
+    : injector_(injector), over_(std::move(over)), timer_(io)
 {
+}
+
+template <class Gone>
+void
+InputFeeder::erase(Gone gone)
+{
+	std::vector<Flow> flows;
+
+	std::erase_if(all_, [&](Fed &f) {
+		const bool is_gone = gone(f);
+		if (is_gone)
+			flows.push_back(f.flow);
+		return is_gone;
+	});
+	if (!flows.empty())
+		over_(flows);
 }
 
 void
@@ -84,11 +102,16 @@ InputFeeder::look_later()
 		if (ec)
 			return;
 		Time now = BootClock::now();
-		std::erase_if(all_, [this, now](Fed &f) {
-			return over(f, now);
-		});
+		erase([this, now](Fed &f) { return over(f, now); });
 		look_later();
 	});
+}
+
+bool
+InputFeeder::feeds(const Flow &flow) const
+{
+	return std::any_of(all_.begin(), all_.end(),
+	    [&flow](const Fed &f) { return f.flow == flow; });
 }
 
 uint64_t
@@ -112,13 +135,13 @@ InputFeeder::rest(const Flow &flow) const
 void
 InputFeeder::forget(const Flow &flow)
 {
-	std::erase_if(all_, [&flow](const Fed &f) { return f.flow == flow; });
+	erase([&flow](const Fed &f) { return f.flow == flow; });
 }
 
 void
 InputFeeder::clear()
 {
-	all_.clear();
+	erase([](const Fed &) { return true; });
 	timer_.cancel();
 	waiting_ = false;
 }

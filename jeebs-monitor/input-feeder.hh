@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -20,7 +21,9 @@ namespace jeebs {
 
 class InputFeeder {
 public:
-	InputFeeder(boost::asio::io_context &, Injector &);
+	// over: no longer fed, for whatever reason.
+	using Over = std::function<void(std::span<const Flow>)>;
+	InputFeeder(boost::asio::io_context &, Injector &, Over);
 
 	// tcp: a copy of the session's descriptor, out of repair mode; in_off:
 	// and ack: where its socket was restored.
@@ -28,6 +31,7 @@ public:
 	// something is given, and with false when TCP has all of it.
 	void add(const Flow &, SharedFd tcp, uint64_t in_off, Seq32 ack,
 	    InputFeed, std::function<void(int, bool)> room = {});
+	bool feeds(const Flow &) const;
 	// Offset that the session's socket will have come to; 0 if nothing of it
 	// is left here.
 	uint64_t delivered(const Flow &) const;
@@ -52,8 +56,10 @@ private:
 	};
 	bool over(Fed &, Time now);
 	void look_later();
+	template <class Gone> void erase(Gone gone);
 
 	Injector &injector_;
+	Over over_;
 	boost::asio::steady_timer timer_;
 	std::vector<Fed> all_;
 	bool waiting_ = false;

@@ -316,6 +316,13 @@ ServiceNet::release(std::span<const Flow> flows)
 }
 
 void
+ServiceNet::pass_but_resets(std::span<const Flow> flows)
+{
+	for (Port &p : ports_)
+		p.hold->pass_but_resets(flows_of(p, flows));
+}
+
+void
 ServiceNet::drain_hold()
 {
 	for (Port &p : ports_)

@@ -411,6 +411,45 @@ BOOST_DATA_TEST_CASE(held_until_the_socket_lives, data::make({false, true}),
 	BOOST_TEST(hold->stats().overruns == 0U);
 }
 
+// A peer that is gone says so at the first word; what it had sent before comes first.
+BOOST_DATA_TEST_CASE(resets_wait, data::make({false, true}), v6)
+{
+	World world;
+	auto hold = make_hold(world);
+	world.move_vip_to(world.alpha, v6);
+	UniqueFd listener = world.listen_on(world.alpha, v6);
+	Connection c = world.connect(listener.get(), v6);
+	const jeebs_tcp_state state = capture(c.server.get());
+	const Flow flow = Flow::from_state(state);
+	BOOST_REQUIRE(hold->hold({&flow, 1}).has_value());
+	world.cut(world.alpha);
+	world.move_vip_to(world.beta, v6);
+	const UniqueFd fd = restore_on(world.beta,
+	    {state, 0, 0, state.ts_val + 1000});
+	hold->pass_but_resets({&flow, 1});
+	put(fd.get(), pattern(0, 1000));
+	put(c.client.get(), pattern(0, 1000));
+	Bytes all;
+	run_until(world.io, [&] {
+		const Bytes some = get(fd.get(), 65536, 0ms);
+		all.insert(all.end(), some.begin(), some.end());
+		return all.size() >= 1000;
+	}, 10000ms);
+	BOOST_TEST((all == pattern(0, 1000)));
+	BOOST_TEST(hold->stats().held == 0U);
+	const linger at_once{1, 0};
+	BOOST_REQUIRE(setsockopt(c.client.get(), SOL_SOCKET, SO_LINGER,
+	    &at_once, sizeof(at_once)) == 0);
+	c.client.reset();
+	BOOST_REQUIRE(run_until(world.io, [&] {
+		return hold->stats().dropped > 0; }, 10000ms));
+	BOOST_TEST(tcp_progress(fd.get()).value().open);
+	BOOST_REQUIRE(hold->release({&flow, 1}).has_value());
+	put(fd.get(), pattern(0, 1));
+	BOOST_TEST(run_until(world.io, [&] {
+		return !tcp_progress(fd.get()).value().open; }, 10000ms));
+}
+
 BOOST_AUTO_TEST_CASE(what_waits_while_much_is_sent_is_given)
 {
 	constexpr size_t up = 1000000, down = 3000000, piece = 16384;
@@ -443,7 +482,10 @@ BOOST_AUTO_TEST_CASE(what_waits_while_much_is_sent_is_given)
 	world.move_vip_to(world.beta, false);
 	const UniqueFd fd = restore_on(world.beta, {state, 0, 0,
 	    state.ts_val + 1000, up});
-	InputFeeder feeder(world.io, *injector);
+	std::vector<Flow> over;
+	InputFeeder feeder(world.io, *injector, [&](std::span<const Flow> fed) {
+		over.insert(over.end(), fed.begin(), fed.end());
+	});
 	feeder.add(flow, SharedFd(UniqueFd(dup(fd.get())), "u"), 0,
 	    seq_of_offset(state.snd_base, 0), InputFeed(std::move(pieces)));
 	/* Nobody reads from it yet. */
@@ -460,6 +502,9 @@ BOOST_AUTO_TEST_CASE(what_waits_while_much_is_sent_is_given)
 		return all.size() >= up;
 	}, 10000ms);
 	BOOST_TEST((all == pattern(0, up)));
+	run_until(world.io, [&] { return !over.empty(); }, 10000ms);
+	BOOST_TEST((over == std::vector{flow}));
+	BOOST_TEST(!feeder.feeds(flow));
 }
 
 BOOST_AUTO_TEST_CASE(without_hold_it_is_a_reset)
