@@ -60,7 +60,7 @@ public:
 	/** Removes every rule; drops what is kept. Idempotent. */
 	[[nodiscard]] Result<void> remove();
 
-	/** From here on packets of these flows are kept (SYNs pass). */
+	/** From here on packets of these flows are kept, and SYNs dropped. */
 	[[nodiscard]] Result<void> hold(std::span<const Flow>);
 	/**
 	 * From here on they reach the kernel. Take what was kept, and inject

@@ -37,7 +37,7 @@ enum class Queued { matching, all };
 
 /**
  * For sockets that aren't there yet: ahead of conntrack, whatever comes in by
- * the interface but SYNs.
+ * the interface.
  */
 [[nodiscard]] QueueSpec hold_spec(const std::string &interface,
     uint16_t queue_number);

@@ -411,6 +411,49 @@ BOOST_DATA_TEST_CASE(held_until_the_socket_lives, data::make({false, true}),
 	BOOST_TEST(hold->stats().overruns == 0U);
 }
 
+// Its listener would take the 4-tuple, and the session with it.
+BOOST_DATA_TEST_CASE(a_new_connection_waits_for_the_held_one, data::make({false,
+    true}), v6)
+{
+	World world;
+	auto hold = make_hold(world);
+	world.move_vip_to(world.alpha, v6);
+	const UniqueFd listener = world.listen_on(world.alpha, v6);
+	Connection c = world.connect(listener.get(), v6);
+	sockaddr_storage local{}, remote{};
+	socklen_t length = sizeof(local);
+	BOOST_REQUIRE(getsockname(c.client.get(),
+	    reinterpret_cast<sockaddr *>(&local), &length) == 0);
+	length = sizeof(remote);
+	BOOST_REQUIRE(getpeername(c.client.get(),
+	    reinterpret_cast<sockaddr *>(&remote), &length) == 0);
+	const Flow flow = Flow::from_state(capture(c.server.get()));
+	BOOST_REQUIRE(hold->hold({&flow, 1}).has_value());
+	world.cut(world.alpha);
+	world.move_vip_to(world.beta, v6);
+	const UniqueFd listener2 = world.listen_on(world.beta, v6);
+	const linger at_once{1, 0};
+	BOOST_REQUIRE(setsockopt(c.client.get(), SOL_SOCKET, SO_LINGER,
+	    &at_once, sizeof(at_once)) == 0);
+	c.client.reset();
+	UniqueFd again;
+	world.client.in([&] {
+		again.reset(socket(v6 ? AF_INET6 : AF_INET,
+		    SOCK_STREAM | SOCK_NONBLOCK, 0));
+		BOOST_REQUIRE(bind(again.get(),
+		    reinterpret_cast<sockaddr *>(&local), length) == 0);
+		BOOST_REQUIRE(connect(again.get(),
+		    reinterpret_cast<sockaddr *>(&remote), length) == -1);
+	});
+	pollfd incoming{listener2.get(), POLLIN, 0};
+	BOOST_REQUIRE(run_until(world.io, [&] {
+		return hold->stats().dropped > 0; }, 10000ms));
+	BOOST_TEST(poll(&incoming, 1, 0) == 0);
+	BOOST_REQUIRE(hold->release({&flow, 1}).has_value());
+	BOOST_TEST(run_until(world.io, [&] {
+		return poll(&incoming, 1, 0) == 1; }, 10000ms));
+}
+
 // A peer that is gone says so at the first word; what it had sent before comes first.
 BOOST_DATA_TEST_CASE(resets_wait, data::make({false, true}), v6)
 {

@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: ISC
+# The power cut while the client's TCP takes nothing: its process stands still, and
+# its window is closed. When it goes on so does all that was on its way.
+# timeout: 90
+. "$(dirname "$0")/lib.bash"
+. "$top/regress/e2e/master.bash"
+. "$top/regress/e2e/forward.bash"
+lab_up --input hold
+serve_streams
+login keys vip
+master w vip -L "127.0.0.1:7001:$TARGET:7000"
+protected_again 2
+stream down 127.0.0.1:7001 none 0
+stream both 127.0.0.1:7001 2000 0
+streams_run
+host=$(serving)
+ssh_pid=$(lab exec client -- pgrep -f "^ssh .* -M -N -S $scratch/w.ctl")
+lab exec client -- kill -STOP "$ssh_pid"
+closed() {
+	lab exec "$1" -- ss -Htni state established 'sport = :22' | grep -q 'snd_wnd:0 '
+}
+check "its window closes" within 10 closed "$host"
+crash_serving
+check "all are adopted" within 10 log_has "$survivor" jeebsd.log "takeover done: 2 of 2"
+lives keys
+check "its window is still closed" closed "$survivor"
+lab exec client -- kill -CONT "$ssh_pid"
+moves() {
+	local before after
+	before=$(tail -n 1 "$scratch/target.out"; lab exec target -- ss -Hnti 'sport = :7000')
+	sleep 0.5
+	after=$(tail -n 1 "$scratch/target.out"; lab exec target -- ss -Hnti 'sport = :7000')
+	[[ $(acked "$after") -gt $(($(acked "$before") + 1000000)) ]]
+}
+acked() {
+	grep -o 'bytes_acked:[0-9]*' <<<"$1" | awk -F: '{ n += $2 } END { print n + 0 }'
+}
+check "all goes on" within 5 moves
+end_streams 40
+target_saw_nothing 2
+done_testing
