@@ -34,7 +34,7 @@ void
 Adoptions::go_all()
 {
 	auto batch = std::exchange(ready_, {});
-	std::vector<Flow> flows, fed;
+	std::vector<Flow> flows, unsafe;
 	Time start = BootClock::now();
 
 	for (const RunPtr &r : batch) {
@@ -49,10 +49,10 @@ Adoptions::go_all()
 		auto all = far_.flows(r->s.flow);
 		all.push_back(r->s.flow);
 		for (const Flow &f : all)
-			(feeder_.feeds(f) ? fed : flows).push_back(f);
+			(feeder_.unsafe(f) ? unsafe : flows).push_back(f);
 	}
 	p_.net.release(flows);
-	p_.net.pass_but_resets(fed);
+	p_.net.pass_but_resets(unsafe);
 	report_->span("go", start, BootClock::now());
 	for (const RunPtr &r : batch) {
 		if (!r->lives) {
@@ -152,7 +152,12 @@ Adoptions::feed(Run &r)
 		    strerror(errno));
 	feeder_.add(r.s.flow, std::move(tcp), r.s.in_off,
 	    seq_of_offset(r.s.tcp.snd_base, r.plan.acked),
-	    InputFeed(std::move(pieces)));
+	    InputFeed(std::move(pieces)),
+	    [this, s = r.s.tcp, plan = r.plan](uint64_t acked,
+	    uint64_t received) {
+		p_.ack_probe.ask(s, plan.acked + acked, plan.in_off + received,
+		    plan.ts_val);
+	    });
 }
 
 // What can't be saved ends at once.

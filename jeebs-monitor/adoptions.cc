@@ -31,7 +31,9 @@ Adoptions::Adoptions(Parts parts, Hooks hooks)
     : p_(parts), hooks_(std::move(hooks)), ask_timer_(parts.io),
       far_timer_(parts.io), retry_timer_(parts.io),
       feeder_(parts.io, parts.injector,
-      [net = &parts.net](std::span<const Flow> fed) { net->release(fed); }),
+      [net = &parts.net](std::span<const Flow> fed) {
+		net->pass_resets(fed);
+      }),
       lost_acks_(parts.io, parts.tap, parts.injector, {
 	  .drain = [net = &parts.net] { net->tap_drain(); },
 	  .idle = [net = &parts.net] { net->tap_targets(false); },

@@ -220,19 +220,16 @@ FarEnds::go(Of &of)
 		    pieces.size());
 		if (!pieces.empty()) {
 			fed_[of.session].push_back(e.s.flow);
-			auto room = [this, s = e.s, acked = e.acked,
-			    taken = e.at.taken](int fd, bool feeding) {
-				make_room_for_target(fd, feeding);
-				const auto now = tcp_progress(fd);
-				// Its reset was dropped till now.
-				if (!feeding && now)
-					p_.ack_probe.ask(s.tcp, acked +
-					    now->acked, taken + now->received,
-					    ts_val(s));
+			auto ask = [this, s = e.s.tcp, from = e.acked,
+			    taken = e.at.taken, ts_val = e.ts_val](
+			    uint64_t acked, uint64_t received) {
+				p_.ack_probe.ask(s, from + acked,
+				    taken + received, ts_val);
 			};
 			p_.feeder.add(e.s.flow, std::move(e.tcp), e.at.taken,
 			    seq_of_offset(e.s.tcp.snd_base, e.acked),
-			    InputFeed(std::move(pieces)), std::move(room));
+			    InputFeed(std::move(pieces)), std::move(ask),
+			    make_room_for_target);
 		}
 		e.tcp.reset();
 	}

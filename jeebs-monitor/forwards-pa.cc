@@ -174,6 +174,7 @@ Forwards::open(uint32_t channel, uint64_t written, bool ended, SharedFd fd)
 	Forward f;
 	jeebs_offsets at{};
 	f.channel = channel;
+	f.ended = ended;
 	f.socket = sockets_;
 
 	if (of_channel(channel) != nullptr)

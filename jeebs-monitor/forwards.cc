@@ -85,7 +85,8 @@ Forwards::keep(Forward &fresh)
 	p_.table.owners[f.flow] = f.id;
 	p_.table.by_id[f.id] = weak_from_this();
 	make_room_for_target(f.fd.get(), !p_.rest(f.flow).parts.empty());
-	limit_unacked_of_target(f.fd.get());
+	if (!f.ended)
+		limit_unacked_of_target(f.fd.get());
 	uint64_t had = 0;
 	if (auto now = tcp_progress(f.fd.get()))
 		had = now->received;

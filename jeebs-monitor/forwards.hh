@@ -114,6 +114,7 @@ private:
 		SharedFd fd;
 		Shares::Place place;
 		uint64_t socket = 0;	// PA's, by which it came
+		bool ended = false;	// all was written, FIN behind it
 		bool answered = false;
 		bool closing = false;
 		// A committed record tells of it.

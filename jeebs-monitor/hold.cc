@@ -1,17 +1,25 @@
 // SPDX-License-Identifier: ISC
 #include "hold.hh"
 
+#include <chrono>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
-#include "queue-rules.hh"
+#include <boost/asio/steady_timer.hpp>
+
+#include "log.hh"
 #include "packet-queue.hh"
+#include "queue-rules.hh"
 #include "segment.hh"
 
 namespace jeebs {
 
 namespace {
+
+// One change of the rules for all that come within it.
+constexpr std::chrono::milliseconds leave_after(100);
 
 struct Kept {
 	Hold::Packets packets;
@@ -28,12 +36,13 @@ struct Hold::Impl {
 		  queue(io, config.queue_number,
 		    [this](uint32_t id, std::span<const uint8_t> bytes) {
 			packet(id, bytes); },
-		    [this] { flush_drops(); }) {}
+		    [this] { flush_drops(); }), leave(io) {}
 
 	void packet(uint32_t id, std::span<const uint8_t>);
 	void flush_drops();
 	bool keep(const Segment &);
 	void forget();
+	void leave_later();
 
 	HoldConfig config;
 	Callback callback;
@@ -41,6 +50,9 @@ struct Hold::Impl {
 	PacketQueue queue;
 	std::optional<uint32_t> last_drop;	/* verdicts not sent yet */
 	std::unordered_map<Flow, Kept> held;
+	/* Not held, and still in the rules. */
+	std::unordered_set<Flow> leaving;
+	asio::steady_timer leave;
 	size_t bytes = 0;
 	HoldStats stats;
 };
@@ -100,7 +112,24 @@ Hold::Impl::forget()
 	queue.close();
 	last_drop.reset();
 	held.clear();
+	leaving.clear();
+	leave.cancel();
 	bytes = 0;
+}
+
+void
+Hold::Impl::leave_later()
+{
+	leave.expires_after(leave_after);
+	leave.async_wait([this](boost::system::error_code ec) {
+		if (ec)
+			return;
+		const std::vector<Flow> flows(leaving.begin(), leaving.end());
+		leaving.clear();
+		if (auto r = rules.change(flows, false); !r)
+			log::warning("{}: packets still come by the queue: {}",
+			    config.interface, r.error().what);
+	});
 }
 
 Hold::Hold(asio::io_context &io, HoldConfig config, Callback callback)
@@ -131,8 +160,10 @@ Hold::hold(std::span<const Flow> flows)
 {
 	auto result = impl_->rules.change(flows, true);
 	if (result)
-		for (const Flow &flow : flows)
+		for (const Flow &flow : flows) {
 			impl_->held[flow].passes = false;
+			impl_->leaving.erase(flow);
+		}
 	return result;
 }
 
@@ -154,6 +185,16 @@ Hold::pass_but_resets(std::span<const Flow> flows)
 		if (auto it = impl_->held.find(flow); it != impl_->held.end())
 			it->second.passes = true;
 	}
+}
+
+void
+Hold::pass_resets(std::span<const Flow> flows)
+{
+	for (const Flow &flow : flows)
+		if (impl_->held.erase(flow) > 0)
+			impl_->leaving.insert(flow);
+	if (!impl_->leaving.empty())
+		impl_->leave_later();
 }
 
 void

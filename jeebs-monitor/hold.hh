@@ -68,10 +68,12 @@ public:
 	 */
 	[[nodiscard]] Result<void> release(std::span<const Flow>);
 	/**
-	 * The same, and resets are dropped until release(): a socket that is
+	 * The same, and resets are dropped until pass_resets(): a socket that is
 	 * still given what its peer had sent would lose it.
 	 */
 	void pass_but_resets(std::span<const Flow>);
+	/** At once; that they no longer enter the queue comes later. */
+	void pass_resets(std::span<const Flow>);
 	/** Reads what is in the queue now, without waiting. */
 	void drain();
 	/** Kept packets of a flow in order of arrival; forgets them. */

@@ -74,7 +74,8 @@ InputCommit::ship(Stream &s, uint32_t id, const Segment &segment)
 	if (ahead > static_cast<int64_t>(reach) ||
 	    !acceptable(s, static_cast<uint64_t>(begin), segment)) {
 		refused_++;
-		if (s.takes && segment.ack() < s.takes->acks.from)
+		if (s.takes && static_cast<uint64_t>(begin) <= s.takes->edge &&
+		    segment.ack() < s.takes->acks.from)
 			let_acks_wait(segment.flow_to_local(), s, true);
 		return hands_.drop(id);
 	}
@@ -341,7 +342,7 @@ InputCommit::link_down()
 			std::for_each(p.acks.begin(), p.acks.end(),
 			    hands_.accept);
 			if (p.reset)
-				hands_.drop(*p.reset);
+				hands_.accept(*p.reset);
 		}
 	shipped_.clear();
 	committed_ = mixed_to_ = 0;

@@ -44,6 +44,8 @@ public:
 	std::vector<InputPart> due(uint64_t has, uint64_t window, Time now);
 	// Nothing is left to give.
 	bool done() const { return parts_.empty(); }
+	// Or nothing but what lies behind a gap; as of the last due().
+	bool whole() const { return done() || parts_.front().begin > has_; }
 	// All that is left, valid until the next call.
 	std::vector<InputPart> rest() const;
 	// The stream's offset behind the last byte that is here.

@@ -30,8 +30,8 @@ unread(int fd)
 } // namespace
 
 InputFeeder::InputFeeder(boost::asio::io_context &io, Injector &injector,
-    Over over)
-    : injector_(injector), over_(std::move(over)), timer_(io)
+    Safe safe)
+    : injector_(injector), safe_(std::move(safe)), timer_(io)
 {
 }
 
@@ -42,22 +42,22 @@ InputFeeder::erase(Gone gone)
 	std::vector<Flow> flows;
 
 	std::erase_if(all_, [&](Fed &f) {
-		const bool is_gone = gone(f);
-		if (is_gone)
+		const bool was_safe = f.safe, is_gone = gone(f);
+		if (!was_safe && (is_gone || f.safe))
 			flows.push_back(f.flow);
 		return is_gone;
 	});
 	if (!flows.empty())
-		over_(flows);
+		safe_(flows);
 }
 
 void
 InputFeeder::add(const Flow &flow, SharedFd tcp, uint64_t in_off, Seq32 ack,
-    InputFeed feed, std::function<void(int, bool)> room)
+    InputFeed feed, Ask ask, Room room)
 {
 	forget(flow);
 	Fed f{flow, std::move(tcp), in_off, ack, std::move(feed),
-	    std::move(room)};
+	    std::move(ask), std::move(room)};
 	if (over(f, BootClock::now()))
 		return;
 	all_.push_back(std::move(f));
@@ -72,19 +72,24 @@ InputFeeder::over(Fed &f, Time now)
 	auto moved = tcp_progress(f.tcp.get());
 	auto window = receive_window(f.tcp.get());
 
-	if (!moved || !window || unread(f.tcp.get()))
+	if (!moved || !window)
 		return true;
-	if (f.room)
+	const bool ended = unread(f.tcp.get());
+	if (f.room && !ended)
 		f.room(f.tcp.get(), true);
 	// An older one than a window ago TCP takes for forged (RFC 5961 5.2).
 	const Seq32 ack = f.ack + static_cast<uint32_t>(moved->acked);
 	for (const InputPart &part : f.feed.due(f.in_off + moved->received,
-	    std::min(*window, portion), now))
+	    ended ? 0 : std::min(*window, portion), now))
 		if (auto ok = injector_.inject(part.packet, ack, ack,
 		    part.from, part.to); !ok)
 			log::warning("session from {}: injecting: {}",
 			    f.flow.remote_name(), ok.error().what);
-	if (!f.feed.done())
+	if (!f.safe && (ended || f.feed.whole())) {
+		f.safe = true;
+		f.ask(moved->acked, moved->received);
+	}
+	if (!f.feed.done() && !ended)
 		return false;
 	if (f.room)
 		f.room(f.tcp.get(), false);
@@ -108,10 +113,10 @@ InputFeeder::look_later()
 }
 
 bool
-InputFeeder::feeds(const Flow &flow) const
+InputFeeder::unsafe(const Flow &flow) const
 {
 	return std::any_of(all_.begin(), all_.end(),
-	    [&flow](const Fed &f) { return f.flow == flow; });
+	    [&flow](const Fed &f) { return f.flow == flow && !f.safe; });
 }
 
 uint64_t

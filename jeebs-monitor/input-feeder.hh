@@ -21,17 +21,23 @@ namespace jeebs {
 
 class InputFeeder {
 public:
-	// over: no longer fed, for whatever reason.
-	using Over = std::function<void(std::span<const Flow>)>;
-	InputFeeder(boost::asio::io_context &, Injector &, Over);
+	// safe: they have all that there is in order, or are no longer fed.
+	using Safe = std::function<void(std::span<const Flow>)>;
+	InputFeeder(boost::asio::io_context &, Injector &, Safe);
 
 	// tcp: a copy of the session's descriptor, out of repair mode; in_off:
 	// and ack: where its socket was restored.
 	// Gives what fits at once. room: called with the descriptor before
-	// something is given, and with false when TCP has all of it.
+	// something is given, and with false when TCP has all of it; may be
+	// empty. ask: called when it is safe from its peer's reset, with what
+	// the socket has sent and been ACKed, and received: the peer is asked
+	// for the one that it may have sent before.
+	using Room = std::function<void(int, bool)>;
+	using Ask = std::function<void(uint64_t acked, uint64_t received)>;
 	void add(const Flow &, SharedFd tcp, uint64_t in_off, Seq32 ack,
-	    InputFeed, std::function<void(int, bool)> room = {});
-	bool feeds(const Flow &) const;
+	    InputFeed, Ask, Room = {});
+	// Would a reset lose something?
+	bool unsafe(const Flow &) const;
 	// Offset that the session's socket will have come to; 0 if nothing of it
 	// is left here.
 	uint64_t delivered(const Flow &) const;
@@ -52,14 +58,16 @@ private:
 		uint64_t in_off;
 		Seq32 ack;
 		InputFeed feed;
-		std::function<void(int, bool)> room;
+		Ask ask;
+		Room room;
+		bool safe = false;
 	};
 	bool over(Fed &, Time now);
 	void look_later();
 	template <class Gone> void erase(Gone gone);
 
 	Injector &injector_;
-	Over over_;
+	Safe safe_;
 	boost::asio::steady_timer timer_;
 	std::vector<Fed> all_;
 	bool waiting_ = false;

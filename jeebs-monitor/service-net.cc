@@ -323,6 +323,13 @@ ServiceNet::pass_but_resets(std::span<const Flow> flows)
 }
 
 void
+ServiceNet::pass_resets(std::span<const Flow> flows)
+{
+	for (Port &p : ports_)
+		p.hold->pass_resets(flows_of(p, flows));
+}
+
+void
 ServiceNet::drain_hold()
 {
 	for (Port &p : ports_)

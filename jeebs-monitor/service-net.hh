@@ -81,6 +81,7 @@ public:
 	[[nodiscard]] Result<void> hold(std::span<const Flow>);
 	void release(std::span<const Flow>);
 	void pass_but_resets(std::span<const Flow>);
+	void pass_resets(std::span<const Flow>);
 	void drain_hold();
 	Hold::Packets take_held(const Flow &);
 

@@ -33,11 +33,13 @@
 
 /*
  * A checkpoint about so often, so that the standby can forget; where one is large,
- * when as much as it has was recorded since, or very many records were.
+ * when some times as much was recorded since.
  */
 #define CHECKPOINT_BYTES	(256 * 1024)
 #define CHECKPOINT_RECORDS	128
+#define CHECKPOINT_TIMES	4
 #define MANY_RECORDS		1024
+#define MANY_BYTES		(16 * 1024 * 1024)
 /*
  * After a record of bulk, more bulk waits until the standby has answered or there
  * is more of it: each record costs three processes a turn.
@@ -67,7 +69,7 @@ struct jeebs_recorder {
 	struct sshbuf *tail;	/* written, perhaps not acknowledged */
 	uint64_t tail_start;
 	u_int records;		/* since the last checkpoint */
-	uint64_t bytes, checkpoint_bytes;
+	uint64_t bytes, objects_bytes, checkpoint_bytes;
 };
 
 struct jeebs_recorder *
@@ -393,9 +395,9 @@ record(struct jeebs_recorder *rec, struct ssh *ssh,
 	if (type == JEEBS_REC_CHECKPOINT) {
 		rec->checkpoint_bytes = sshbuf_len(rec->objects);
 		rec->records = 0;
-		rec->bytes = 0;
+		rec->bytes = rec->objects_bytes = 0;
 	} else
-		rec->bytes += sshbuf_len(rec->objects);
+		rec->objects_bytes += sshbuf_len(rec->objects);
 	rec->records++;
 	rec->bytes += streamlen;
 	jeebs_testing_recorded(ssh, &env, stream, rec->objects, rec->state);
@@ -443,11 +445,13 @@ jeebs_recorder_due(const struct jeebs_recorder *rec, struct ssh *ssh)
 static int
 checkpoint_due(const struct jeebs_recorder *rec)
 {
-	if (rec->checkpoint_bytes <= CHECKPOINT_BYTES)
-		return rec->records >= CHECKPOINT_RECORDS ||
-		    rec->bytes >= CHECKPOINT_BYTES;
-	return rec->records >= MANY_RECORDS ||
-	    rec->bytes >= rec->checkpoint_bytes;
+	uint64_t all = rec->bytes + rec->objects_bytes;
+
+	if (rec->records >= MANY_RECORDS || all >= MANY_BYTES)
+		return 1;
+	return (rec->records >= CHECKPOINT_RECORDS ||
+	    rec->bytes >= CHECKPOINT_BYTES) &&
+	    all >= CHECKPOINT_TIMES * rec->checkpoint_bytes;
 }
 
 int

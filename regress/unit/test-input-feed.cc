@@ -157,8 +157,11 @@ BOOST_AUTO_TEST_CASE(behind_a_gap_once)
 	BOOST_TEST(f.due(100, 1000) == "ac");
 	f.now += InputFeed::again_after;
 	BOOST_TEST(f.due(100, 1000) == "a");
+	BOOST_TEST(!f.feed.whole());
 	f.now += InputFeed::again_after;
 	BOOST_TEST(f.due(110, 1000) == "");
+	BOOST_TEST(f.feed.whole());
+	BOOST_TEST(!f.feed.done());
 	// The client filled it.
 	BOOST_TEST(f.due(125, 1000) == "");
 	BOOST_TEST(f.feed.done());
