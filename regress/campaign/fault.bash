@@ -34,7 +34,9 @@ restart_sshd() {
 }
 
 # do_fault_while_typing NUMBER HOST NAME SHELL...: what is typed in the shells right
-# before runs after it.
+# before runs after it. A shell that died with its host may have been given it, and
+# acted on it, and nobody has its answer: then its client is told that it died. Not
+# those that run on target (nested).
 do_fault_while_typing() {
 	local number=$1 host=$2 fault=$3 n
 	shift 3
@@ -43,10 +45,21 @@ do_fault_while_typing() {
 	done
 	do_fault "$host" "$fault"
 	for n; do
-		check "$fault: what was typed in $n then runs" pty "$n" \
-			"expect 20000 typed-$((number + 40000))"
+		if [[ $n == nested* ]]; then
+			check "$fault: what was typed in $n then runs" pty "$n" \
+				"expect 20000 typed-$((number + 40000))"
+		else
+			check "$fault: what was typed in $n runs, or its shell is lost" \
+				typed_runs "$n" "typed-$((number + 40000))"
+		fi
 		pty "$n" 'expect 5000 \$ $' || :
 	done
+}
+
+typed_runs() {
+	pty "$1" "expect 20000 $2|jeebs: host [a-z]* failed at" || return 1
+	[[ $pty_answer != *'"match":"jeebs:'* ]] || pty "$1" "expect 3000 $2" ||
+		echo "$1: its shell had been given $2"
 }
 
 # Returns when it is over, not when it is overcome.
