@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: ISC
 # Forwards that can't move end, on both sides: what the next host forbids,
 # Unix-domain sockets. Connections that are being made, or asked for while no host
-# serves, are made by the next one, or refused by their target.
+# serves, are made by the next one, or refused by their target, or nobody answers.
 # timeout: 90
 . "$(dirname "$0")/lib.bash"
 . "$top/regress/e2e/master.bash"
-lab_up --input hold --set "beta/sshd.PermitOpen=*:7001 *:7002 *:7004"
+# The target's address is permitted, and what stands for a name isn't looked up.
+lab_up --input hold \
+	--set "beta/sshd.PermitOpen=*:7001 *:7002 *:7004 *:7005 *:7006 10.77.0.4:7007 target:7008"
+is "target" "$TARGET" 10.77.0.4
 
 # Says "reset" when a connection ends by one.
 lab exec target -- python3 -c '
@@ -23,7 +26,7 @@ def serve(port):
     while True:
         c, a = s.accept()
         threading.Thread(target=one, args=(c,), daemon=True).start()
-for port in 7001, 7004:
+for port in 7001, 7004, 7007, 7008:
     threading.Thread(target=serve, args=(port,), daemon=True).start()
 print("ready", flush=True)
 serve(7000)
@@ -42,9 +45,10 @@ while b := c.recv(100):
     c.sendall(b)
 ' >"$scratch/socket.out" 2>&1 &
 check "a Unix-domain socket" within 15 grep -q ready "$scratch/socket.out"
-# SYNs to this port are not answered for now.
-deaf=(INPUT -p tcp --dport 7001 -j DROP)
-lab exec target -- iptables -w -A "${deaf[@]}"
+# SYNs to these ports are not answered for now.
+for port in 7001 7005 7006; do
+	lab exec target -- iptables -w -A INPUT -p tcp --dport "$port" -j DROP
+done
 
 # from NAME PORT: opens, says "open" when a byte came back, then how it ends.
 from() {
@@ -67,30 +71,52 @@ ends() {
 	check "$1 ends" within 10 grep -Eq '^(eof|.*reset)' "$scratch/$1.out"
 }
 
-syn_left() {
-	lab exec "$victim" -- ss -tnH state syn-sent dport = :7001 | grep -q .
+syns_left() {
+	(($(lab exec "$victim" -- ss -tnH state syn-sent | wc -l) == $1))
 }
 
 master m vip -L "127.0.0.1:7000:$TARGET:7000" -L "127.0.0.1:7001:$TARGET:7001" \
-	-L "127.0.0.1:7002:$TARGET:7002" \
+	-L "127.0.0.1:7002:$TARGET:7002" -L "127.0.0.1:7005:$TARGET:7005" \
+	-L "127.0.0.1:7006:$TARGET:7006" -L "127.0.0.1:7007:$TARGET:7007" \
+	-L "127.0.0.1:7008:$TARGET:7008" \
 	-L "127.0.0.1:7004:$TARGET:7004" -L 127.0.0.1:7003:/run/echo.sock
 adoptable 1
 from forbidden 7000
+from named 7008
+from allowed 7007
 from attempt 7001
+from refused-late 7005
+from unanswered 7006
 from unix 7003
 check "forbidden: goes on" within 10 grep -q open "$scratch/forbidden.out"
 check "unix: goes on" within 10 grep -q open "$scratch/unix.out"
-check "attempt: under way" within 10 grep -q asked "$scratch/attempt.out"
-check "attempt: is recorded" within 10 syn_left
+check "named: goes on" within 10 grep -q open "$scratch/named.out"
+check "allowed: goes on" within 10 grep -q open "$scratch/allowed.out"
+for n in attempt refused-late unanswered; do
+	check "$n: asked for" within 10 grep -q asked "$scratch/$n.out"
+done
+check "three attempts are under way" within 10 syns_left 3
+lab exec "$(other "$victim")" -- sysctl -qw net.ipv4.tcp_syn_retries=1
 crash_serving
-lab exec target -- iptables -w -D "${deaf[@]}"
+for port in 7001 7005; do
+	lab exec target -- iptables -w -D INPUT -p tcp --dport "$port" -j DROP
+done
 from late 7004
 from refused 7002
-ends forbidden
-ends unix
-ends refused
+for n in forbidden named unix refused refused-late unanswered; do
+	ends "$n"
+done
+is "unix: told of its end" "$(tail -n 1 "$scratch/unix.out")" eof
 check "its target hears of it" within 10 grep -q reset "$scratch/target.out"
 check "one that was asked for meanwhile" within 10 grep -q open "$scratch/late.out"
 check "one that was being made" within 10 grep -q open "$scratch/attempt.out"
+refuses "allowed: ends" within 2 grep -Eq '^(eof|.*reset)' "$scratch/allowed.out"
+acked() {
+	lab exec target -- ss -Htni state established "sport = :7007" |
+		grep -o "bytes_acked:[0-9]*" | tr -dc 0-9
+}
+before=$(acked)
+check "allowed: what its target sends arrives" within 5 eval '(($(acked) > before + 10))'
+is "a new channel" "$(over m vip hostname </dev/null)" "$survivor"
 no_login_on_survivor
 done_testing
