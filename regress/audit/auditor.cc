@@ -13,17 +13,6 @@ Auditor::Auditor(size_t logs, AuditOptions o)
 {
 }
 
-namespace {
-
-uint64_t
-shifted(uint64_t offset, const Auditor::Incarnation &i)
-{
-	return static_cast<uint64_t>(std::max<int64_t>(0,
-	    static_cast<int64_t>(offset) + i.begin));
-}
-
-} // namespace
-
 std::string
 Auditor::name(size_t host) const
 {
@@ -130,7 +119,7 @@ Auditor::event(size_t log, const Event &e)
 		if (auto it = by_sid_.find(e.sid); it != by_sid_.end()) {
 			if (!it->second.c->covered_from)
 				summary_.covered++;
-			it->second.c->covered_from = shifted(e.in, it->second);
+			it->second.c->covered_from = it->second.offset(e.in);
 		} else {
 			bad_evidence(e.time, h.name, fmt::format("session "
 			    "{:x} is covered and was never offered", e.sid));
@@ -246,8 +235,8 @@ Auditor::held(size_t log, const Event &e)
 		// Without a record a session can't be adopted.
 		if (c.flow.local_port != port_)
 			c.holder = log;
-		return c.input.add(shifted(e.in, it->second),
-		    shifted(e.out, it->second));
+		return c.input.add(it->second.offset(e.in),
+		    it->second.offset(e.out));
 	}
 	c.held_in = std::max(c.held_in, e.in);
 	c.holder = log;

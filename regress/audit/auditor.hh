@@ -6,6 +6,7 @@
 // No I/O but the contents' storage; single-threaded.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
@@ -27,14 +28,6 @@ public:
 	// logs: how many hosts there are.
 	Auditor(size_t logs, AuditOptions = {});
 
-	// What a sid names.
-	struct Incarnation {
-		Connection *c = nullptr;
-		// Its offset 0 among what the peer has sent: that of a forward
-		// is where a host has adopted it.
-		int64_t begin = 0;
-	};
-
 	// log: index of the host whose line it is. `dark` names its host itself.
 	void event(size_t log, const Event &);
 	void packet(const Packet &);
@@ -49,6 +42,19 @@ public:
 
 private:
 	using Connections = std::vector<std::unique_ptr<Connection>>;
+	// What a sid names.
+	struct Incarnation {
+		Connection *c = nullptr;
+		// Its offset 0 among what the peer has sent: that of a forward
+		// is where a host has adopted it.
+		int64_t begin = 0;
+
+		uint64_t offset(uint64_t own) const
+		{
+			return static_cast<uint64_t>(std::max<int64_t>(0,
+			    static_cast<int64_t>(own) + begin));
+		}
+	};
 
 	void session_event(size_t log, const Event &);
 	void begins_to_serve(size_t log, const Event &);

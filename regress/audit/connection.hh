@@ -46,16 +46,17 @@ struct Connection {
 	// Offset of a sequence number near what was sent last; may be < 0.
 	int64_t offset(uint32_t seq) const
 	{
-		uint64_t near = content.end();
-		return static_cast<int64_t>(near) + static_cast<int32_t>(seq -
-		    (*base + static_cast<uint32_t>(near)));
+		return offset_near(*base, seq, content.end());
 	}
 	// Of a number of the peer's, near what was acknowledged last.
 	int64_t input_offset(uint32_t seq) const
 	{
-		return static_cast<int64_t>(acknowledged) +
-		    static_cast<int32_t>(seq - (*rcv +
-		    static_cast<uint32_t>(acknowledged)));
+		return offset_near(*rcv, seq, acknowledged);
+	}
+	static int64_t offset_near(uint32_t base, uint32_t seq, uint64_t near)
+	{
+		return static_cast<int64_t>(near) + static_cast<int32_t>(seq -
+		    (base + static_cast<uint32_t>(near)));
 	}
 	// Does the number belong here rather than to another connection of
 	// the same ports?

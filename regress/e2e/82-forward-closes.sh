@@ -6,31 +6,14 @@
 # timeout: 90
 . "$(dirname "$0")/lib.bash"
 . "$top/regress/e2e/master.bash"
+. "$top/regress/e2e/forward.bash"
 # The target's address is permitted, and what stands for a name isn't looked up.
 lab_up --input hold \
 	--set "beta/sshd.PermitOpen=*:7001 *:7002 *:7004 *:7005 *:7006 10.77.0.4:7007 target:7008"
 is "target" "$TARGET" 10.77.0.4
 
-# Says "reset" when a connection ends by one.
-lab exec target -- python3 -c '
-import socket, threading, time
-def one(c):
-    try:
-        while True:
-            c.sendall(b".")
-            time.sleep(0.1)
-    except OSError as e:
-        print("reset", flush=True)
-def serve(port):
-    s = socket.create_server(("", port))
-    while True:
-        c, a = s.accept()
-        threading.Thread(target=one, args=(c,), daemon=True).start()
-for port in 7001, 7004, 7007, 7008:
-    threading.Thread(target=serve, args=(port,), daemon=True).start()
-print("ready", flush=True)
-serve(7000)
-' >"$scratch/target.out" 2>&1 &
+lab exec target -- python3 "$top/regress/e2e/ticks.py" 7000 7001 7004 7007 7008 \
+	>"$scratch/target.out" 2>&1 &
 check "a server" within 15 grep -q ready "$scratch/target.out"
 victim=$(serving)
 lab exec "$victim" -- python3 -c '
@@ -50,23 +33,6 @@ for port in 7001 7005 7006; do
 	lab exec target -- iptables -w -A INPUT -p tcp --dport "$port" -j DROP
 done
 
-# from NAME PORT: opens, says "open" when a byte came back, then how it ends.
-from() {
-	lab exec client -- python3 -c '
-import socket, sys
-s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-s.sendall(b"x")
-print("asked", flush=True)
-try:
-    if s.recv(1):
-        print("open", flush=True)
-        while s.recv(100):
-            pass
-    print("eof", flush=True)
-except OSError as e:
-    print(e, flush=True)
-' "$2" >"$scratch/$1.out" 2>&1 &
-}
 ends() {
 	check "$1 ends" within 10 grep -Eq '^(eof|.*reset)' "$scratch/$1.out"
 }
@@ -111,12 +77,8 @@ check "its target hears of it" within 10 grep -q reset "$scratch/target.out"
 check "one that was asked for meanwhile" within 10 grep -q open "$scratch/late.out"
 check "one that was being made" within 10 grep -q open "$scratch/attempt.out"
 refuses "allowed: ends" within 2 grep -Eq '^(eof|.*reset)' "$scratch/allowed.out"
-acked() {
-	lab exec target -- ss -Htni state established "sport = :7007" |
-		grep -o "bytes_acked:[0-9]*" | tr -dc 0-9
-}
-before=$(acked)
-check "allowed: what its target sends arrives" within 5 eval '(($(acked) > before + 10))'
+before=$(acked 7007)
+check "allowed: what its target sends arrives" within 5 eval '(($(acked 7007) > before + 10))'
 is "a new channel" "$(over m vip hostname </dev/null)" "$survivor"
 no_login_on_survivor
 done_testing

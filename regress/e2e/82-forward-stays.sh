@@ -6,46 +6,15 @@
 # timeout: 120
 . "$(dirname "$0")/lib.bash"
 . "$top/regress/e2e/master.bash"
+. "$top/regress/e2e/forward.bash"
 
-# Says something again and again, on each of these ports.
-cat >"$scratch/ticks.py" <<'END'
-import socket, sys, threading, time
-def one(c):
-    try:
-        while True:
-            c.sendall(b".")
-            time.sleep(0.1)
-    except OSError:
-        pass
-def serve(s):
-    while True:
-        c, a = s.accept()
-        threading.Thread(target=one, args=(c,), daemon=True).start()
-s = socket.create_server(("::", int(sys.argv[1])), family=socket.AF_INET6,
-                         dualstack_ipv6=True)
-print("ready", flush=True)
-serve(s)
-END
-# What a client sees of it: "open", and then how it ends.
-cat >"$scratch/from.py" <<'END'
-import socket, sys
-s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-try:
-    if s.recv(1):
-        print("open", flush=True)
-        while s.recv(100):
-            pass
-    print("eof", flush=True)
-except OSError as e:
-    print(e, flush=True)
-END
 ticks() {
-	lab exec "$1" -- python3 "$scratch/ticks.py" 7000 >"$scratch/ticks-$1.out" 2>&1 &
+	lab exec "$1" -- python3 "$top/regress/e2e/ticks.py" 7000 >"$scratch/ticks-$1.out" 2>&1 &
 	check "$1: a server" within 15 grep -q ready "$scratch/ticks-$1.out"
 }
 # leads NAME PORT: is open; crash_serving; ends.
 leads() {
-	lab exec client -- python3 "$scratch/from.py" "$2" >"$scratch/$1.out" 2>&1 &
+	from "$1" "$2"
 	check "$1: open" within 10 grep -q open "$scratch/$1.out"
 }
 ends() {

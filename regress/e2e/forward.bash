@@ -41,6 +41,31 @@ stream_w() {
 	stream_job[$1]=$!
 }
 
+# from NAME PORT: opens PORT at the client, in the background; says "asked", "open" when a
+# byte came, and how it ends.
+from() {
+	lab exec client -- python3 -c '
+import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+s.sendall(b"x")
+print("asked", flush=True)
+try:
+    if s.recv(1):
+        print("open", flush=True)
+        while s.recv(100):
+            pass
+    print("eof", flush=True)
+except OSError as e:
+    print(e, flush=True)
+' "$2" >"$scratch/$1.out" 2>&1 &
+}
+
+# acked PORT: of what target sent from there, bytes of all connections that live.
+acked() {
+	lab exec target -- ss -Htni state established "sport = :$1" |
+		grep -o 'bytes_acked:[0-9]*' | awk -F: '{ n += $2 } END { print n + 0 }'
+}
+
 # streams_run [SECONDS]: all of them by now.
 streams_run() {
 	local n
