@@ -100,6 +100,24 @@ make_hold(World &world)
 	});
 }
 
+/** A connection to alpha, and what beta holds of it. */
+struct HeldConnection {
+	explicit HeldConnection(bool v6) : hold(make_hold(world))
+	{
+		world.move_vip_to(world.alpha, v6);
+		const UniqueFd listener = world.listen_on(world.alpha, v6);
+		c = world.connect(listener.get(), v6);
+		state = capture(c.server.get());
+		flow = Flow::from_state(state);
+		BOOST_REQUIRE(hold->hold({&flow, 1}).has_value());
+	}
+	World world;
+	std::unique_ptr<Hold> hold;
+	Connection c;
+	jeebs_tcp_state state{};
+	Flow flow;
+};
+
 } // namespace input
 
 using namespace input;
@@ -362,15 +380,9 @@ BOOST_AUTO_TEST_CASE(broken_packets_are_refused)
 BOOST_DATA_TEST_CASE(held_until_the_socket_lives, data::make({false, true}),
     v6)
 {
-	World world;
+	HeldConnection h(v6);
+	auto &[world, hold, c, state, flow] = h;
 	auto injector = make_injector(world.beta);
-	auto hold = make_hold(world);
-	world.move_vip_to(world.alpha, v6);
-	UniqueFd listener = world.listen_on(world.alpha, v6);
-	Connection c = world.connect(listener.get(), v6);
-	const jeebs_tcp_state state = capture(c.server.get());
-	const Flow flow = Flow::from_state(state);
-	BOOST_REQUIRE(hold->hold({&flow, 1}).has_value());
 	BOOST_REQUIRE(hold->hold({&flow, 1}).has_value());
 	world.cut(world.alpha);
 	put(c.client.get(), pattern(0, 5000));
@@ -415,11 +427,8 @@ BOOST_DATA_TEST_CASE(held_until_the_socket_lives, data::make({false, true}),
 BOOST_DATA_TEST_CASE(a_new_connection_waits_for_the_held_one, data::make({false,
     true}), v6)
 {
-	World world;
-	auto hold = make_hold(world);
-	world.move_vip_to(world.alpha, v6);
-	const UniqueFd listener = world.listen_on(world.alpha, v6);
-	Connection c = world.connect(listener.get(), v6);
+	HeldConnection h(v6);
+	auto &[world, hold, c, state, flow] = h;
 	sockaddr_storage local{}, remote{};
 	socklen_t length = sizeof(local);
 	BOOST_REQUIRE(getsockname(c.client.get(),
@@ -427,14 +436,10 @@ BOOST_DATA_TEST_CASE(a_new_connection_waits_for_the_held_one, data::make({false,
 	length = sizeof(remote);
 	BOOST_REQUIRE(getpeername(c.client.get(),
 	    reinterpret_cast<sockaddr *>(&remote), &length) == 0);
-	const Flow flow = Flow::from_state(capture(c.server.get()));
-	BOOST_REQUIRE(hold->hold({&flow, 1}).has_value());
 	world.cut(world.alpha);
 	world.move_vip_to(world.beta, v6);
 	const UniqueFd listener2 = world.listen_on(world.beta, v6);
-	const linger at_once{1, 0};
-	BOOST_REQUIRE(setsockopt(c.client.get(), SOL_SOCKET, SO_LINGER,
-	    &at_once, sizeof(at_once)) == 0);
+	BOOST_REQUIRE(abort_connection(c.client.get()).has_value());
 	c.client.reset();
 	UniqueFd again;
 	world.client.in([&] {
@@ -457,14 +462,8 @@ BOOST_DATA_TEST_CASE(a_new_connection_waits_for_the_held_one, data::make({false,
 // A peer that is gone says so at the first word; what it had sent before comes first.
 BOOST_DATA_TEST_CASE(resets_wait, data::make({false, true}), v6)
 {
-	World world;
-	auto hold = make_hold(world);
-	world.move_vip_to(world.alpha, v6);
-	UniqueFd listener = world.listen_on(world.alpha, v6);
-	Connection c = world.connect(listener.get(), v6);
-	const jeebs_tcp_state state = capture(c.server.get());
-	const Flow flow = Flow::from_state(state);
-	BOOST_REQUIRE(hold->hold({&flow, 1}).has_value());
+	HeldConnection h(v6);
+	auto &[world, hold, c, state, flow] = h;
 	world.cut(world.alpha);
 	world.move_vip_to(world.beta, v6);
 	const UniqueFd fd = restore_on(world.beta,
@@ -480,9 +479,7 @@ BOOST_DATA_TEST_CASE(resets_wait, data::make({false, true}), v6)
 	}, 10000ms);
 	BOOST_TEST((all == pattern(0, 1000)));
 	BOOST_TEST(hold->stats().held == 0U);
-	const linger at_once{1, 0};
-	BOOST_REQUIRE(setsockopt(c.client.get(), SOL_SOCKET, SO_LINGER,
-	    &at_once, sizeof(at_once)) == 0);
+	BOOST_REQUIRE(abort_connection(c.client.get()).has_value());
 	c.client.reset();
 	BOOST_REQUIRE(run_until(world.io, [&] {
 		return hold->stats().dropped > 0; }, 10000ms));
