@@ -56,4 +56,13 @@ AckProbe::ask(const jeebs_tcp_state &state, uint64_t snd_off,
 		    Flow::from_state(state).remote_name(), ok.error().what);
 }
 
+AckProbe::Later
+AckProbe::ask_later(const jeebs_tcp_state &state, uint64_t snd_off,
+    uint64_t rcv_off, uint32_t ts_val)
+{
+	return [=, this](uint64_t acked, uint64_t received) {
+		ask(state, snd_off + acked, rcv_off + received, ts_val);
+	};
+}
+
 } // namespace jeebs

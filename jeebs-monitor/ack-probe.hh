@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 
 #include <linux/jeebs.h>
 
@@ -32,6 +33,13 @@ public:
 	/** The same; what goes wrong is logged. */
 	void ask(const jeebs_tcp_state &, uint64_t snd_off, uint64_t rcv_off,
 	    uint32_t ts_val);
+	/**
+	 * The same later, when so many bytes more were ACKed and received. The
+	 * probe must be there then.
+	 */
+	using Later = std::function<void(uint64_t acked, uint64_t received)>;
+	[[nodiscard]] Later ask_later(const jeebs_tcp_state &, uint64_t snd_off,
+	    uint64_t rcv_off, uint32_t ts_val);
 
 private:
 	UniqueFd v4_;

@@ -153,11 +153,8 @@ Adoptions::feed(Run &r)
 	feeder_.add(r.s.flow, std::move(tcp), r.s.in_off,
 	    seq_of_offset(r.s.tcp.snd_base, r.plan.acked),
 	    InputFeed(std::move(pieces)),
-	    [this, s = r.s.tcp, plan = r.plan](uint64_t acked,
-	    uint64_t received) {
-		p_.ack_probe.ask(s, plan.acked + acked, plan.in_off + received,
-		    plan.ts_val);
-	    });
+	    p_.ack_probe.ask_later(r.s.tcp, r.plan.acked, r.plan.in_off,
+	    r.plan.ts_val));
 }
 
 // What can't be saved ends at once.

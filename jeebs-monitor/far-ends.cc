@@ -220,16 +220,11 @@ FarEnds::go(Of &of)
 		    pieces.size());
 		if (!pieces.empty()) {
 			fed_[of.session].push_back(e.s.flow);
-			auto ask = [this, s = e.s.tcp, from = e.acked,
-			    taken = e.at.taken, ts_val = e.ts_val](
-			    uint64_t acked, uint64_t received) {
-				p_.ack_probe.ask(s, from + acked,
-				    taken + received, ts_val);
-			};
 			p_.feeder.add(e.s.flow, std::move(e.tcp), e.at.taken,
 			    seq_of_offset(e.s.tcp.snd_base, e.acked),
-			    InputFeed(std::move(pieces)), std::move(ask),
-			    make_room_for_target);
+			    InputFeed(std::move(pieces)),
+			    p_.ack_probe.ask_later(e.s.tcp, e.acked, e.at.taken,
+			    e.ts_val), make_room_for_target);
 		}
 		e.tcp.reset();
 	}

@@ -40,7 +40,7 @@ struct Hold::Impl {
 
 	void packet(uint32_t id, std::span<const uint8_t>);
 	void flush_drops();
-	bool keep(const Segment &);
+	bool keep(Kept &, const Segment &);
 	void forget();
 	void leave_later();
 
@@ -71,7 +71,7 @@ Hold::Impl::packet(uint32_t id, std::span<const uint8_t> bytes_of_packet)
 		return;
 	}
 	last_drop = id;
-	if (segment && !it->second.passes && keep(*segment)) {
+	if (segment && !it->second.passes && keep(it->second, *segment)) {
 		stats.held++;
 		if (callback)
 			callback(segment->bytes());
@@ -81,13 +81,12 @@ Hold::Impl::packet(uint32_t id, std::span<const uint8_t> bytes_of_packet)
 }
 
 bool
-Hold::Impl::keep(const Segment &segment)
+Hold::Impl::keep(Kept &kept, const Segment &segment)
 {
 	/* Its listener would take the 4-tuple; the next one meets the socket. */
 	if (segment.has(tcp_syn))
 		return false;
 	const auto packet_bytes = segment.bytes();
-	Kept &kept = held[segment.flow_to_local()];
 	if (kept.bytes + packet_bytes.size() > config.bytes_per_flow ||
 	    bytes + packet_bytes.size() > config.bytes_total)
 		return false;

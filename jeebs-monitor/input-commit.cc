@@ -206,19 +206,24 @@ InputCommit::look_for_overtaken(const Shipped &p)
 		let_acks_wait(p.flow, s, true);
 }
 
+void
+InputCommit::on_those_behind(const Shipped &p, const Verdict &verdict)
+{
+	std::for_each(p.acks.begin(), p.acks.end(), verdict);
+	if (p.reset)
+		verdict(*p.reset);
+}
+
 // One verdict for all that waits of the flow.
 void
-InputCommit::settle(const Flow &flow, Stream &s,
-    const std::function<void(uint32_t)> &verdict)
+InputCommit::settle(const Flow &flow, Stream &s, const Verdict &verdict)
 {
 	s.sid = s.last = 0;
 	for (Shipped &p : shipped_)
 		if (p.flow == flow && !p.passed) {
 			p.passed = true;
 			verdict(p.id);
-			std::for_each(p.acks.begin(), p.acks.end(), verdict);
-			if (p.reset)
-				verdict(*p.reset);
+			on_those_behind(p, verdict);
 		}
 	for (const Kept &k : s.kept) {
 		kept_bytes_ -= k.packet.size();
@@ -310,16 +315,12 @@ InputCommit::committed(uint64_t n)
 		const Shipped &p = shipped_.front();
 		if (!p.passed && at_once) {
 			last = p.id;
-			behind.insert(behind.end(), p.acks.begin(),
-			    p.acks.end());
-			if (p.reset)
-				behind.push_back(*p.reset);
+			on_those_behind(p, [&behind](uint32_t id) {
+				behind.push_back(id);
+			});
 		} else if (!p.passed) {
 			hands_.accept(p.id);
-			std::for_each(p.acks.begin(), p.acks.end(),
-			    hands_.accept);
-			if (p.reset)
-				hands_.accept(*p.reset);
+			on_those_behind(p, hands_.accept);
 		}
 		shipped_.pop_front();
 	}
@@ -339,10 +340,7 @@ InputCommit::link_down()
 		if (!p.passed) {
 			hands_.drop(p.id);
 			/* Nobody sends these again. */
-			std::for_each(p.acks.begin(), p.acks.end(),
-			    hands_.accept);
-			if (p.reset)
-				hands_.accept(*p.reset);
+			on_those_behind(p, hands_.accept);
 		}
 	shipped_.clear();
 	committed_ = mixed_to_ = 0;

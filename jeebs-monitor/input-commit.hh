@@ -172,8 +172,9 @@ private:
 	void ack(const Flow &, Stream &, uint32_t id);
 	void let_acks_wait(const Flow &, Stream &, bool);
 	void look_for_overtaken(const Shipped &);
-	void settle(const Flow &, Stream &,
-	    const std::function<void(uint32_t)> &verdict);
+	using Verdict = std::function<void(uint32_t)>;
+	static void on_those_behind(const Shipped &, const Verdict &);
+	void settle(const Flow &, Stream &, const Verdict &);
 
 	Hands hands_;
 	bool left_over_;
