@@ -17,8 +17,8 @@ build_packages=(autoconf automake debian-archive-keyring g++ gcc make patch
 	pkg-config xz-utils
 	libboost-dev libboost-test-dev libcap-ng-dev libcli11-dev libexpected-dev
 	libfmt-dev libmnl-dev libnetfilter-queue-dev libnftables-dev libpam0g-dev
-	libpcap-dev libspdlog-dev libssl-dev libtomlplusplus-dev nlohmann-json3-dev
-	zlib1g-dev)
+	libpcap-dev libspdlog-dev libssl-dev libsystemd-dev libtomlplusplus-dev
+	nlohmann-json3-dev zlib1g-dev)
 # The lab, the tests and the demo: stock ssh and sshd, other clients, network
 # tools, readers of JSON, captures and man pages, a signing key for prepare's
 # tests.

@@ -49,9 +49,11 @@ Daemon::stop(std::function<void()> done)
 void
 Daemon::open_gate()
 {
-	if (gate_)
-		if (auto r = gate_->remove(); !r)
-			log::warning("input: {}", r.error().what);
+	if (!gate_)
+		return;
+	if (auto r = gate_->remove(); !r)
+		log::warning("input: {}", r.error().what);
+	service_manager::forget(input_queue_name);
 }
 
 void

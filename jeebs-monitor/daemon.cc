@@ -144,7 +144,7 @@ Daemon::prepare()
 }
 
 Result<void>
-Daemon::start()
+Daemon::start(service_manager::Descriptors earlier)
 {
 	auto epoch = EpochFile::open(config_.epoch_file());
 	if (!epoch)
@@ -163,10 +163,13 @@ Daemon::start()
 		return tl::unexpected(vip_here.error());
 	Result<void> r = net_.open();
 	if (r)
-		r = gate_ ? gate_->install() :
+		r = gate_ ? gate_->install(std::move(earlier[input_queue_name])) :
 		    InputGate(io_, link_, input_queue).remove();
 	if (!r)
 		return fail("input-commit: " + r.error().what);
+	service_manager::forget(input_queue_name);
+	if (gate_)
+		service_manager::keep(input_queue_name, gate_->fd());
 	r = heartbeat_.start();
 	if (r)
 		r = carrier_.start();

@@ -31,6 +31,7 @@
 #include "link.hh"
 #include "replica.hh"
 #include "role.hh"
+#include "service-manager.hh"
 #include "service-net.hh"
 #include "service-probe.hh"
 #include "store.hh"
@@ -39,6 +40,9 @@
 #include "tcp-restore.hh"
 
 namespace jeebs {
+
+/** Of the descriptor that the service manager keeps. */
+inline constexpr char input_queue_name[] = "input-queue";
 
 class Daemon {
 public:
@@ -49,7 +53,8 @@ public:
 
 	// What needs root, before privileges are dropped.
 	[[nodiscard]] Result<void> prepare();
-	[[nodiscard]] Result<void> start();
+	// earlier: what an earlier process left with the service manager.
+	[[nodiscard]] Result<void> start(service_manager::Descriptors earlier);
 	// Ends on purpose: a standby resigns, a primary leaves its host serving
 	// without protection. Calls done when it may exit.
 	void stop(std::function<void()> done);

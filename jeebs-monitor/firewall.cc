@@ -124,16 +124,19 @@ Firewall::Impl::protected_rules() const
 	    v4 + "@ending4" + reset + v6 + "@ending6" + reset;
 }
 
-/** Of a table that has the sets and nothing else. */
+/** Whatever is in them already; no lease. */
 std::string
 Firewall::Impl::chains(bool enforced) const
 {
 	return "add set " + table +
 	    " lease { type ifname; flags timeout; }\n"
+	    "flush set " + table + " lease\n"
 	    "add chain " + table + " lease\n"
+	    "flush chain " + table + " lease\n"
 	    "add chain " + table + " egress { type filter hook egress "
 	    "device \"" + config.interface +
 	    "\" priority 0; policy accept; }\n"
+	    "flush chain " + table + " egress\n"
 	    "add rule " + table + " egress jump lease\n" +
 	    protected_rules() + (enforced ? lease_rules() : "");
 }
@@ -163,15 +166,15 @@ Firewall::install(bool enforced)
 		return tl::unexpected(index.error());
 	impl_->flows.clear();
 	const std::string made = "add table " + table + "\n";
-	const std::string chain = "chain " + table;
-	/* What is missing of these, or of another kind, ends it. */
-	if (impl_->nft.run("delete " + chain + " egress\n"
-	    "delete " + chain + " lease\n"
-	    "delete set " + table + " lease\n" + impl_->protected_sets() +
-	    impl_->chains(enforced)))
+	const std::string all = impl_->protected_sets() + impl_->chains(enforced);
+	/*
+	 * With a base chain the kernel drops what waits in its packet queues
+	 * (net/netfilter/core.c, nf_queue_nf_hook_drop): one that is there stays,
+	 * unless it is of another kind.
+	 */
+	if (impl_->nft.run(made + all))
 		return {};
-	return impl_->nft.run(made + "delete table " + table + "\n" + made +
-	    impl_->protected_sets() + impl_->chains(enforced));
+	return impl_->nft.run(made + "delete table " + table + "\n" + made + all);
 }
 
 Result<void>

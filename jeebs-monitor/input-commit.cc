@@ -338,9 +338,8 @@ InputCommit::link_down()
 {
 	for (const Shipped &p : shipped_)
 		if (!p.passed) {
-			hands_.drop(p.id);
-			/* Nobody sends these again. */
-			on_those_behind(p, hands_.accept);
+			hands_.repeat(p.id);
+			on_those_behind(p, hands_.repeat);
 		}
 	shipped_.clear();
 	committed_ = mixed_to_ = 0;

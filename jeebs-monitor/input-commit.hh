@@ -3,8 +3,9 @@
 // the kernel's queue for its stream's standby (invariant I2).
 //
 //   packet -> shipped --committed--> accepted
-//     |  ^       | link lost
-//     |  | opened+------------------> dropped: its peer's TCP sends it again
+//     |  ^  ^      | link lost
+//     |  |  +------+
+//     |  | opened
 //     +-> kept, while nobody can be asked
 //
 // What carries no data passes at once, and overtakes. TCP takes no packet whose ACK
@@ -45,6 +46,8 @@ public:
 	/** What to do; id is the queue's number of a packet. */
 	struct Hands {
 		std::function<void(uint32_t id)> accept, drop;
+		/** It comes as a packet() again, with another id. */
+		std::function<void(uint32_t id)> repeat;
 		/** Accepts it and all before it that have no verdict yet. */
 		std::function<void(uint32_t id)> accept_up_to;
 		/** The standby gets it, after all that was shipped before. */
@@ -112,7 +115,7 @@ public:
 	void packet(uint32_t id, Bytes ip_packet);
 	/** The standby holds the first n that were shipped since link_down(). */
 	[[nodiscard]] bool committed(uint64_t n);
-	/** What was shipped is in doubt; streams need an open() again. */
+	/** What was shipped is in doubt, and repeated; streams need an open(). */
 	void link_down();
 	/**
 	 * Nothing is left over: whatever isn't covered passes. What waits does,

@@ -36,6 +36,7 @@ struct InputGate::Impl {
 	      commit({
 		.accept = [this](uint32_t id) { queue.accept(id); },
 		.drop = [this](uint32_t id) { queue.drop(id); },
+		.repeat = [this](uint32_t id) { queue.repeat(id); },
 		.accept_up_to = [this](uint32_t id) {
 			queue.accept_up_to(id);
 		},
@@ -155,18 +156,25 @@ InputGate::InputGate(boost::asio::io_context &io, FrameSink &sink,
 InputGate::~InputGate() = default;
 
 Result<void>
-InputGate::install()
+InputGate::install(UniqueFd earlier)
 {
 	Impl &i = *impl_;
 	// The reader first: a packet for a queue without one is dropped.
 	auto r = RcuFence::check()
-	    .and_then([&] { return i.queue.open(queue_length, true); })
+	    .and_then([&] {
+		return i.queue.open(queue_length, true, std::move(earlier)); })
 	    .and_then([&] { return i.rules.install(true); });
 	if (!r)
 		return r;
 	i.left_over = true;
 	log::debug("input: gate by {}", i.rules.backend());
 	return {};
+}
+
+int
+InputGate::fd() const
+{
+	return impl_->queue.fd();
 }
 
 Result<void>

@@ -16,6 +16,7 @@
 #include "input-commit.hh"
 #include "link.hh"
 #include "result.hh"
+#include "unique_fd.hh"
 
 namespace jeebs {
 
@@ -36,8 +37,12 @@ public:
 	InputGate(const InputGate &) = delete;
 	InputGate &operator=(const InputGate &) = delete;
 
-	// Rules and queue. Streams that an earlier jeebsd covered stay so.
-	[[nodiscard]] Result<void> install();
+	// Rules and queue. Streams that an earlier jeebsd covered stay so; earlier:
+	// fd() of it, if that is still open: what waits there waits on.
+	[[nodiscard]] Result<void> install(UniqueFd earlier);
+	// The queue's. While it is open somewhere packets wait, else they are
+	// dropped. -1 before install() and after remove().
+	[[nodiscard]] int fd() const;
 	// Whatever they were isn't covered by now: it has ended. What waits of
 	// it passes, or is dropped where another host may own it. With an error
 	// it is to be called again.

@@ -69,6 +69,7 @@ private:
 	tcp::acceptor acceptor_;
 	asio::steady_timer retry_timer_;
 	LinkOptions::ms retry_;
+	std::chrono::steady_clock::time_point up_since_;
 	TlsContext tls_;
 	std::list<ConnectionPtr> candidates_;	// not up yet
 	bool stopped_ = true;
@@ -267,7 +268,7 @@ void Link::Impl::came_up(const ConnectionPtr &c, PeerHello h)
 		current->lose("the peer connected anew");
 	current = c;
 	peer = std::move(h);
-	retry_ = options.retry_min;
+	up_since_ = std::chrono::steady_clock::now();
 	stats.ups++;
 	stats.last_down.clear();
 	c->established();
@@ -294,6 +295,10 @@ void Link::Impl::lost(const ConnectionPtr &c, const std::string &reason)
 		congested = overflowed = false;
 		stats.queued = 0;
 		stats.last_down = reason;
+		// Two that agree on nothing else don't try again all the time.
+		if (std::chrono::steady_clock::now() - up_since_ >
+		    options.retry_max)
+			retry_ = options.retry_min;
 		log::warning("link: down: {}", reason);
 		if (handlers_.down)
 			handlers_.down(reason);

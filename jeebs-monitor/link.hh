@@ -52,7 +52,7 @@ struct LinkOptions {
 	bool connects = false;
 	std::string peer_name;		// its HELLO must say this
 	std::string peer_pin;
-	ms retry_min{100};		// between attempts, doubling
+	ms retry_min{10};		// between attempts, doubling
 	ms retry_max{500};
 	ms connect_timeout{500};	// a peer that boots isn't waited for longer
 	ms handshake_timeout{3000};	// TLS and HELLO

@@ -24,6 +24,7 @@
 #include "key.hh"
 #include "local-address.hh"
 #include "log.hh"
+#include "service-manager.hh"
 #include "unique_fd.hh"
 
 #ifndef JEEBS_CONFDIR
@@ -192,14 +193,16 @@ main(int argc, char **argv)
 	make_directory(config->run_dir, 0755, account);
 	make_directory(config->state_dir, 0700, account);
 
+	auto earlier = service_manager::inherited();
 	boost::asio::io_context io(1);
 	boost::asio::signal_set signals(io, SIGTERM, SIGINT);
 	Daemon daemon(io, *config, *key);
 	if (auto r = daemon.prepare(); !r)
 		fatal(r.error().what);
 	drop_privileges(account);
-	if (auto r = daemon.start(); !r)
+	if (auto r = daemon.start(std::move(earlier)); !r)
 		fatal(r.error().what);
+	service_manager::ready();
 	signals.async_wait([&](boost::system::error_code ec, int) {
 		if (!ec)
 			daemon.stop([&io] { io.stop(); });

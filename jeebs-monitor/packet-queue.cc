@@ -14,8 +14,8 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 
+#include "log.hh"
 #include "read-waiter.hh"
-#include "unique_fd.hh"
 
 namespace jeebs {
 
@@ -35,6 +35,9 @@ struct PacketQueue::Impl {
 		  waiter(io) {}
 
 	[[nodiscard]] Result<void> open_socket();
+	[[nodiscard]] Result<void> go_on(UniqueFd earlier, uint32_t length,
+	    bool whole);
+	[[nodiscard]] Result<void> set_up(uint32_t length, bool whole);
 	[[nodiscard]] Result<void> configure(nlmsghdr *);
 	[[nodiscard]] Result<void> bind(uint32_t length, bool whole);
 	void message(const nlmsghdr *);
@@ -74,13 +77,25 @@ PacketQueue::Impl::configure(nlmsghdr *request)
 	request->nlmsg_flags |= NLM_F_ACK;
 	if (::send(fd.get(), request, request->nlmsg_len, 0) < 0)
 		return fail_errno("cannot configure the packet queue");
-	const ssize_t n = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
-	if (n < 0 || mnl_cb_run(buffer.data(), static_cast<size_t>(n), 0, 0,
-	    nullptr, nullptr) < 0)
-		return fail_errno("cannot bind packet queue " +
-		    std::to_string(number) +
-		    " (is another jeebsd using it?)");
-	return {};
+	/* Packets of an earlier process may come before the answer. */
+	for (;;) {
+		const ssize_t n = ::recv(fd.get(), buffer.data(), buffer.size(),
+		    0);
+		const auto *answer =
+		    reinterpret_cast<const nlmsghdr *>(buffer.data());
+		if (n < 0 && errno == ENOBUFS)
+			continue;
+		if (n < 0 || !mnl_nlmsg_ok(answer, static_cast<int>(n)))
+			return fail_errno("cannot configure the packet queue");
+		if (answer->nlmsg_type != NLMSG_ERROR)
+			continue;
+		if (mnl_cb_run(answer, static_cast<size_t>(n), 0, 0, nullptr,
+		    nullptr) < 0)
+			return fail_errno("cannot bind packet queue " +
+			    std::to_string(number) +
+			    " (is another jeebsd using it?)");
+		return {};
+	}
 }
 
 Result<void>
@@ -101,6 +116,13 @@ PacketQueue::Impl::bind(uint32_t length, bool whole)
 			return bound;
 		std::this_thread::sleep_for(bind_pause);
 	}
+	return set_up(length, whole);
+}
+
+Result<void>
+PacketQueue::Impl::set_up(uint32_t length, bool whole)
+{
+	alignas(nlmsghdr) std::array<char, 512> request;
 	/* Without NFQA_CFG_F_GSO the kernel segments, completes checksums. */
 	nlmsghdr *config = nfq_nlmsg_put(request.data(), NFQNL_MSG_CONFIG, number);
 	nfq_nlmsg_cfg_put_params(config, NFQNL_COPY_PACKET, 0xffff);
@@ -110,6 +132,29 @@ PacketQueue::Impl::bind(uint32_t length, bool whole)
 	mnl_attr_put_u32(config, NFQA_CFG_MASK,
 	    htonl(NFQA_CFG_F_FAIL_OPEN | NFQA_CFG_F_GSO));
 	return configure(config);
+}
+
+Result<void>
+PacketQueue::Impl::go_on(UniqueFd earlier, uint32_t length, bool whole)
+{
+	int family = 0, protocol = 0;
+	socklen_t size = sizeof(int);
+	if (getsockopt(earlier.get(), SOL_SOCKET, SO_DOMAIN, &family, &size) != 0 ||
+	    getsockopt(earlier.get(), SOL_SOCKET, SO_PROTOCOL, &protocol,
+	    &size) != 0 || family != AF_NETLINK || protocol != NETLINK_NETFILTER)
+		return fail("isn't a socket of netfilter's");
+	fd = std::move(earlier);
+	if (auto r = set_up(length, whole); !r) {
+		fd.reset();
+		return r;
+	}
+	/*
+	 * All ids, which are compared as 32 bits of a circle, and begin anywhere.
+	 * Of an empty half the kernel says that it is.
+	 */
+	verdict(NFQNL_MSG_VERDICT_BATCH, INT32_MAX, NF_REPEAT);
+	verdict(NFQNL_MSG_VERDICT_BATCH, UINT32_MAX, NF_REPEAT);
+	return {};
 }
 
 void
@@ -148,14 +193,26 @@ PacketQueue::PacketQueue(boost::asio::io_context &io, uint16_t number,
 PacketQueue::~PacketQueue() { close(); }
 
 Result<void>
-PacketQueue::open(uint32_t length, bool whole)
+PacketQueue::open(uint32_t length, bool whole, UniqueFd earlier)
 {
 	close();
 	impl_->paused = false;
-	return impl_->open_socket()
-	    .and_then([&] { return impl_->bind(length, whole); })
-	    .and_then([&] { return impl_->waiter.start(impl_->fd.get(),
-		[this] { read(packets_per_turn); }); });
+	if (earlier)
+		if (auto r = impl_->go_on(std::move(earlier), length, whole); !r)
+			log::warning("the packet queue of an earlier process is "
+			    "of no use: {}", r.error().what);
+	Result<void> r;
+	if (!impl_->fd)
+		r = impl_->open_socket().and_then([&] {
+			return impl_->bind(length, whole); });
+	return r.and_then([&] { return impl_->waiter.start(impl_->fd.get(),
+	    [this] { read(packets_per_turn); }); });
+}
+
+int
+PacketQueue::fd() const
+{
+	return impl_->fd.get();
 }
 
 void
@@ -219,6 +276,12 @@ void
 PacketQueue::drop_up_to(uint32_t id)
 {
 	impl_->verdict(NFQNL_MSG_VERDICT_BATCH, id, NF_DROP);
+}
+
+void
+PacketQueue::repeat(uint32_t id)
+{
+	impl_->verdict(NFQNL_MSG_VERDICT, id, NF_REPEAT);
 }
 
 uint64_t

@@ -11,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "result.hh"
+#include "unique_fd.hh"
 
 namespace jeebs {
 
@@ -34,8 +35,13 @@ public:
 	 * length: packets that wait in the kernel; beyond it they are
 	 * dropped. Large segments come cut, their checksums complete, or whole
 	 * and with partial checksums.
+	 * earlier: fd() of a process before this one; whatever it had no verdict
+	 * for comes anew. If it isn't that queue's it is closed.
 	 */
-	[[nodiscard]] Result<void> open(uint32_t length, bool whole = false);
+	[[nodiscard]] Result<void> open(uint32_t length, bool whole = false,
+	    UniqueFd earlier = {});
+	/** Packets wait as long as it is open somewhere; -1 if closed. */
+	[[nodiscard]] int fd() const;
 	void close();
 	/** Leaves packets in the kernel until this is taken back. */
 	void pause(bool);
@@ -47,6 +53,8 @@ public:
 	void drop(uint32_t id);
 	/** Drops this packet and all before it that have no verdict yet. */
 	void drop_up_to(uint32_t id);
+	/** It comes anew, behind those that wait, with another id. */
+	void repeat(uint32_t id);
 	/** Netlink buffer overflows: packets lost. */
 	[[nodiscard]] uint64_t overruns() const;
 

@@ -58,7 +58,7 @@ gate_spec(uint16_t queue_number)
 QueueRules::QueueRules(QueueSpec spec) : spec_(std::move(spec)) {}
 
 std::string
-QueueRules::rules(const std::string &statement, bool keep) const
+QueueRules::rules(const std::string &statement, Earlier earlier) const
 {
 	const std::string &table = spec_.table;
 	const std::string chain = table + " " + spec_.hook;
@@ -82,8 +82,9 @@ QueueRules::rules(const std::string &statement, bool keep) const
 			    " . inet_service; }\n";
 		}
 	return "add table " + table + "\n" +
-	    (keep ? "" : "delete table " + table + "\n"
-	    "add table " + table + "\n") + sets + flush_sets(Queued::all) +
+	    (earlier == Earlier::remove ? "delete table " + table + "\n"
+	    "add table " + table + "\n" : "") + sets + flush_sets(Queued::all) +
+	    (earlier == Earlier::flush ? flush_sets(Queued::matching) : "") +
 	    "add chain " + chain + " { type filter hook " + spec_.hook +
 	    " priority " + std::to_string(spec_.priority) +
 	    "; policy accept; }\n"
@@ -146,10 +147,10 @@ QueueRules::add_iptables_rule(const char *program)
  * iptables sends what is marked to the queue.
  */
 Result<void>
-QueueRules::install(bool keep)
+QueueRules::install(Earlier earlier)
 {
 	if (nft_.run(rules("queue num " +
-	    std::to_string(spec_.queue_number), keep))) {
+	    std::to_string(spec_.queue_number), earlier))) {
 		backend_ = "nft";
 		return {};
 	}
@@ -158,7 +159,17 @@ QueueRules::install(bool keep)
 	    .and_then([&] { return add_iptables_rule("ip6tables"); })
 	    .and_then([&] {
 		return nft_.run(rules("meta mark set " +
-		    std::to_string(mark_prefix | spec_.queue_number), keep)); });
+		    std::to_string(mark_prefix | spec_.queue_number),
+		    earlier)); });
+}
+
+Result<void>
+QueueRules::install(bool keep)
+{
+	if (keep)
+		return install(Earlier::keep);
+	auto r = install(Earlier::flush);
+	return r ? r : install(Earlier::remove);
 }
 
 Result<void>

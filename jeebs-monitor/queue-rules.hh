@@ -53,9 +53,10 @@ public:
 	explicit QueueRules(QueueSpec);
 
 	/**
-	 * Rules with nothing that goes to the queue yet. An earlier run's are
-	 * replaced; with keep the 4-tuples that it had go on to the queue, with
-	 * what matches.
+	 * Rules with nothing that goes to the queue yet, in the place of an earlier
+	 * run's; with keep the 4-tuples that it had go on to the queue, with what
+	 * matches. What waits in queues stays there unless rules were of another
+	 * kind, which with keep is an error.
 	 */
 	[[nodiscard]] Result<void> install(bool keep = false);
 	/** Removes every rule. Idempotent. */
@@ -69,8 +70,10 @@ public:
 	[[nodiscard]] const std::string &backend() const { return backend_; }
 
 private:
+	enum class Earlier { keep, flush, remove };
 	[[nodiscard]] std::string rules(const std::string &statement,
-	    bool keep) const;
+	    Earlier) const;
+	[[nodiscard]] Result<void> install(Earlier);
 	[[nodiscard]] std::string elements(std::span<const Flow>, bool add,
 	    Queued) const;
 	[[nodiscard]] std::string flush_sets(Queued) const;

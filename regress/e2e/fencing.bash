@@ -84,7 +84,7 @@ restart_jeebsd() {
 		for f in /proc/$$/fd/*; do
 			((${f##*/} <= 2 || ${f##*/} == 255)) || eval "exec ${f##*/}>&-"
 		done
-		setsid "$1/monitor/jeebsd" -f /etc/jeebs/jeebsd.conf \
-			</dev/null >>/var/log/jeebsd.log 2>&1 &
-		echo $! >/run/jeebsd.pid' sh "$PROGRAMS" "${@:2}"
+		setsid "$0" run /run/keeper "$1/monitor/jeebsd" \
+			-f /etc/jeebs/jeebsd.conf </dev/null >>/var/log/jeebsd.log 2>&1 &
+		echo $! >/run/jeebsd.pid' "$build/e2e/keeper" "$PROGRAMS" "${@:2}"
 }

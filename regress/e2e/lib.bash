@@ -283,13 +283,16 @@ signal_jeebsd() {
 	lab exec "$1" -- bash -c "kill -$2 \"\$(</run/jeebsd.pid)\""
 }
 
+# Killed, and given up by its service manager.
 stop_jeebsd() {
 	signal_jeebsd "$1" KILL
+	lab exec "$1" -- "$build/e2e/keeper" drop /run/keeper
 }
 
 # As its service would.
 start_jeebsd() {
-	lab exec "$1" -- bash -c "setsid '$PROGRAMS/monitor/jeebsd' \
-		-f /etc/jeebs/jeebsd.conf </dev/null >>/var/log/jeebsd.log 2>&1 &
+	lab exec "$1" -- bash -c "setsid '$build/e2e/keeper' run /run/keeper \
+		'$PROGRAMS/monitor/jeebsd' -f /etc/jeebs/jeebsd.conf \
+		</dev/null >>/var/log/jeebsd.log 2>&1 &
 		echo \$! >/run/jeebsd.pid"
 }

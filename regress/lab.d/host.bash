@@ -75,6 +75,7 @@ host_start() {
 			unshare --mount --uts --pid --fork --time \
 			--boottime "${uptime[$h]}" --monotonic "${uptime[$h]}" \
 			"$here/lab.d/init" "$h" "$state" "$programs" "$stock" \
+			"$build/e2e/keeper" \
 			</dev/null >>"$dir/log/init.log" 2>&1
 	) &
 	until [[ -e $dir/ready ]]; do
@@ -200,6 +201,7 @@ up_check() {
 			"$([[ $programs == "$build" ]] && echo ./bootstrap.sh build ||
 				echo make testing)"
 	done
+	[[ -x $build/e2e/keeper ]] || die "$build/e2e/keeper is missing: make e2e"
 	[[ -z $audit || -x $build/audit/audit ]] ||
 		die "$build/audit/audit is missing: make audit"
 }

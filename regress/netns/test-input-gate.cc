@@ -4,6 +4,7 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -67,13 +68,13 @@ struct Alpha {
 		flow = Flow::from_state(state);
 	}
 	// A jeebsd, or the one after it.
-	void start()
+	void start(UniqueFd earlier = {})
 	{
 		gate.reset();
 		world.alpha.in([&] {
 			gate = std::make_unique<InputGate>(world.io, standby,
 			    queue_number);
-			must(gate->install());
+			must(gate->install(std::move(earlier)));
 		});
 	}
 	void cover()
@@ -213,6 +214,54 @@ BOOST_AUTO_TEST_CASE(without_jeebsd_nothing_passes)
 	a.start();
 	BOOST_TEST(a.tcp_stays_at(0));
 	a.cover();
+	must(a.gate->committed(a.arrived(10)));
+	BOOST_TEST(a.tcp_has(10));
+}
+
+// What the one before had for itself, and what nobody has seen, comes again from
+// the kernel. Nothing is sent again.
+BOOST_AUTO_TEST_CASE(packets_wait_for_the_next_jeebsd)
+{
+	Alpha a(false);
+	a.world.client.sh("ip route change 10.9.0.0/24 dev eth0 rto_min 60s &&"
+	    " sysctl -qw net.ipv4.tcp_early_retrans=0");
+	put(a.c.client.get(), pattern(0, 10));
+	BOOST_TEST(a.tcp_has(10));
+	a.cover();
+	put(a.c.client.get(), pattern(10, 10));
+	a.arrived(20);
+	for (uint64_t end : {40U, 70U}) {
+		UniqueFd kept(dup(a.gate->fd()));
+		a.gate.reset();
+		a.standby.got.clear();
+		put(a.c.client.get(), pattern(end - 20, 10));
+		BOOST_TEST(a.tcp_stays_at(end - 30));
+		a.start(std::move(kept));
+		put(a.c.client.get(), pattern(end - 10, 10));
+		a.cover();
+		must(a.gate->committed(a.arrived(end)));
+		BOOST_TEST(a.tcp_has(end));
+		put(a.c.client.get(), pattern(end, 10));
+		a.arrived(end + 10);
+	}
+	must(a.gate->committed(a.standby.got.size()));
+	BOOST_TEST(a.tcp_has(80));
+	BOOST_TEST((get(a.c.server.get(), 80) == pattern(0, 80)));
+	tcp_info info{};
+	socklen_t size = sizeof(info);
+	BOOST_REQUIRE(getsockopt(a.c.client.get(), IPPROTO_TCP, TCP_INFO, &info,
+	    &size) == 0);
+	BOOST_TEST(info.tcpi_total_retrans == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_descriptor_of_something_else_is_not_used)
+{
+	Alpha a(false);
+	a.start(UniqueFd(dup(STDIN_FILENO)));
+	a.start(UniqueFd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
+	    NETLINK_NETFILTER)));
+	a.cover();
+	put(a.c.client.get(), pattern(0, 10));
 	must(a.gate->committed(a.arrived(10)));
 	BOOST_TEST(a.tcp_has(10));
 }
