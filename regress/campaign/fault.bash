@@ -28,6 +28,20 @@ settled() {
 		is "$1: the same shell on target" "$(shell_pid nested)" "$nested_pid"
 }
 
+# Of what the listener has started, one of the programs: a worker, or who hands out.
+kill_adopt() {
+	lab exec "$1" -- bash -c 'mapfile -t p < <(pgrep -x sshd-adopt)
+		kill -KILL "${p[$0 % ${#p[@]}]}"' "$RANDOM"
+}
+
+# On purpose, and started anew when it has ended.
+stop_and_start() {
+	signal_jeebsd "$1" TERM
+	check "$1's jeebsd ends" within 10 lab exec "$1" -- bash -c \
+		'[[ ! -e /proc/$(</run/jeebsd.pid)/exe ]]'
+	start_jeebsd "$1"
+}
+
 restart_sshd() {
 	lab exec "$1" -- bash -c 'kill -KILL "$(</run/sshd.pid)"'
 	start_sshd "$1"
@@ -81,10 +95,21 @@ do_fault() {
 		;;
 	cut-link | cut-lan) lab cut "--${2#cut-}" alpha beta ;;
 	cut-oneway) lab cut --oneway --link "$host" "$peer" ;;
+	cut-lan-from) lab cut --oneway --lan "$host" "$peer" ;;
+	cut-lan-to) lab cut --oneway --lan "$peer" "$host" ;;
 	cut-client) lab cut client "$host" ;;
+	lossy)
+		lab loss "$loss"
+		sleep_ms "$cut_ms"
+		lab loss 0
+		;;
 	jeebsd-primary) restart_jeebsd "$host" ;;
 	jeebsd-standby) restart_jeebsd "$peer" ;;
 	sshd) restart_sshd "$host" ;;
+	sshd-standby) restart_sshd "$peer" ;;
+	adopt-standby) kill_adopt "$peer" ;;
+	stop-primary) stop_and_start "$host" ;;
+	stop-standby) stop_and_start "$peer" ;;
 	esac
 	if [[ $2 == cut-* ]]; then
 		sleep_ms "$cut_ms"

@@ -80,11 +80,5 @@ start_sshd() {
 # restart_jeebsd HOST [PID...]: killed, and started anew in the same breath, while
 # PIDs are killed between.
 restart_jeebsd() {
-	lab exec "$1" -- bash -c 'kill -KILL "$(</run/jeebsd.pid)" "${@:2}"
-		for f in /proc/$$/fd/*; do
-			((${f##*/} <= 2 || ${f##*/} == 255)) || eval "exec ${f##*/}>&-"
-		done
-		setsid "$0" run /run/keeper "$1/monitor/jeebsd" \
-			-f /etc/jeebs/jeebsd.conf </dev/null >>/var/log/jeebsd.log 2>&1 &
-		echo $! >/run/jeebsd.pid' "$build/e2e/keeper" "$PROGRAMS" "${@:2}"
+	start_jeebsd "$1" 'kill -KILL "$(</run/jeebsd.pid)" "${@:2}"' "${@:2}"
 }

@@ -7,6 +7,7 @@ declare -A stream_job said_of
 serve_streams() {
 	lab exec target -- python3 "$top/regress/e2e/stream.py" serve 7000 "$scratch/stop" \
 		>"$scratch/target.out" 2>&1 &
+	serve_job=$!
 	check "target serves streams" within 15 grep -q ready "$scratch/target.out"
 	target6=$(lab exec target -- ip -j addr show dev svc0 | jq -r \
 		'[.[0].addr_info[] | select(.family == "inet6" and .scope == "global")][0].local')
