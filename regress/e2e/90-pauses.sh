@@ -64,7 +64,7 @@ thawed=$EPOCHREALTIME
 all_protected
 is "who stands by" "$(lab status --json | jq -r .standby)" alpha
 new_shells beta
-go_on frozen "$frozen" "$(svc_mac beta)" stream-up stream-down
+go_on frozen "$frozen" "$frozen" "$died" "$(svc_mac beta)" stream-up stream-down
 stop_capture
 silent frozen "$(plus "$frozen" "$lease" 0.2)" "$(plus "$thawed" 60)" "$mac"
 all_whole

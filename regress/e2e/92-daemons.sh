@@ -21,7 +21,7 @@ without_standby() {
 	stopped=$EPOCHREALTIME
 	stall a alpha "$lost"
 	may=$(plus "$at" "$alone" -0.2)
-	go_on "$1" "$may" "$mac"
+	go_on "$1" "$may" "$at" "$lost" "$mac"
 	check "alpha serves alone" test "$(state_of alpha)" = primary-alone
 	stop_capture
 	silent "$1" "$(plus "$stopped" "$lease" 0.2)" "$may" "$mac"
@@ -37,7 +37,8 @@ without_primary() {
 	stopped=$EPOCHREALTIME
 	stall a "$survivor" "$ms"
 	new_shells "$survivor"
-	go_on "$name" "$stopped" "$(svc_mac "$survivor")" stream-up stream-down
+	go_on "$name" "$stopped" "$stopped" "$ms" "$(svc_mac "$survivor")" \
+		stream-up stream-down
 	"$@"
 	all_protected
 	stop_capture

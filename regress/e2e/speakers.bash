@@ -42,19 +42,19 @@ all_protected() {
 	protected_again $((${#pty_in[@]} + 1))
 }
 
-# new_bytes WHO NAME FROM TO MAC: frames with data that MAC says as the VIP, between two
-# times in seconds; NAME is the capture of capture_talk.
-new_bytes() {
+# said WHO NAME FROM TO MAC: the times, between two in seconds, of frames with data that
+# MAC says as the VIP; NAME is the capture of capture_talk.
+said() {
 	local of=${heard[$1]}
 	captured "$([[ ${of%% *} ]] && echo "${of%% *}" || echo "$2")" "ether src $5 and
 		tcp and ${of#* } and
 		((ip and ip[2:2] - ((ip[0] & 0xf) << 2) - ((tcp[12] & 0xf0) >> 2) != 0) or
 		(ip6 and ip6[4:2] - ((ip6[52] & 0xf0) >> 2) != 0))" |
-		awk -v from="$3" -v to="$4" '$1 > from && $1 < to' | wc -l
+		awk -v from="$3" -v to="$4" '$1 > from && $1 < to { print $1 }'
 }
 
 spoke() {
-	(($(new_bytes "$@") > 0))
+	[[ $(said "$@") ]]
 }
 
 # capture_talk NAME MAC: what the client gets of the VIP, once MAC has spoken to all.
@@ -67,13 +67,19 @@ capture_talk() {
 	done
 }
 
-# go_on NAME FROM MAC [WHO...]: all do, or those, as MAC and after FROM.
+# go_on NAME FROM AT MS MAC [WHO...]: all do, or those, as MAC and after FROM, no more than
+# MS after AT.
 go_on() {
-	local who name=$1 from=$2 mac=$3
-	shift 3
+	local who name=$1 from=$2 at=$3 ms=$4 mac=$5 first max
+	max=$(at_most "$ms")
+	shift 5
 	(($#)) || set -- "${!heard[@]}"
 	for who; do
 		check "$who: goes on" within 10 spoke "$who" "$name" "$from" 9e9 "$mac"
+		first=$(said "$who" "$name" "$from" 9e9 "$mac" | sed -n 1p)
+		first=$(awk -v a="$at" -v b="$first" 'BEGIN { printf "%d", (b - a) * 1000 }')
+		echo "stall: $row: $first ms, $who"
+		check "that is no more than $max" test "$first" -ge 0 -a "$first" -le "$max"
 	done
 }
 
@@ -82,7 +88,7 @@ silent() {
 	local who
 	for who in "${!heard[@]}"; do
 		check "$row: $who spoke before" spoke "$who" "$1" "$talked" "$2" "$4"
-		is "$row: what $who says then" "$(new_bytes "$who" "$@")" 0
+		is "$row: what $who says then" "$(said "$who" "$@" | wc -l)" 0
 	done
 }
 
