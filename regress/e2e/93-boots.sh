@@ -47,7 +47,13 @@ lives a
 lab cut --link alpha beta
 lab boot "$victim" --no-wait
 check "$victim starts" within 2 eval '[[ $(state_of "$victim") == starting ]]'
-not_held $((detect + booted))
+not_held "$unseen"
+since=$(lab exec "$victim" -- sed -n 's/ .*primary-alone: was probing.*//p' \
+	/var/log/jeebsd.log | tail -n 1)
+since=$(awk -v a="$(dark_at "$survivor")" -v b="$(date -d "$since" +%s.%N)" \
+	'BEGIN { printf "%d", (b - a) * 1000 }')
+check "it serves $since ms after the new one's end" \
+	test "$since" -gt 0 -a "$since" -le $((unseen + 1000 * ${TIMEOUT_FACTOR:-1}))
 lab heal
 lab boot "$survivor"
 stall a "$victim" 0

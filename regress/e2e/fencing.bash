@@ -10,8 +10,9 @@ alone=$((2 * detect + 500 > 2000 ? 2 * detect + 500 : 2000))
 # primary's host dies, and as when the standby's does.
 died=$((detect + 500)) lost=$((alone + 250 + 500))
 away=$((alone - detect - 300 + 500))
-# A host that starts and hears nobody: the LAN answers in 250.
-boot_wait=2000 booted=$((boot_wait + 250))
+# A host that starts and hears nobody: the LAN answers in 250. With one that it only
+# saw speak, after 5 s, when it asks again.
+boot_wait=2000 booted=$((boot_wait + 250)) unseen=$((5000 + 1000 + 250))
 alone=$(printf '%d.%03d' $((alone / 1000)) $((alone % 1000)))
 
 # row TITLE: what follows, up to the next one, proves the entry of that name;
