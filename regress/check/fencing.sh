@@ -17,9 +17,7 @@ entries=$(awk '
 	/^Test: / { tests = substr($0, 7) }
 ' "$page")
 # "TITLE|TEST" of each row.
-rows=$(cd "$top/regress/e2e" && for f in [0-9]*.sh; do
-	sed -nE "s/^(# row: |row \")([^\"]*)\"?\$/\\2|${f%.sh}/p" "$f"
-done)
+rows=$("$top/regress/fencing" rows)
 
 bad() {
 	echo "$*" >&2

@@ -2,5 +2,7 @@
 # SPDX-License-Identifier: ISC
 # An interactive session of Debian's ssh over IPv6 outlives its host.
 . "$(dirname "$0")/lib.bash"
+detect=500	# the lab's own
+. "$top/regress/e2e/fencing.bash"
 alias=vip6 options=()
 . "$(dirname "$0")/one-failover.bash"

@@ -2,16 +2,16 @@
 # SPDX-License-Identifier: ISC
 # The standby dies: the primary goes on alone once the LAN gives evidence, old
 # and new sessions work, a standby that comes back protects both.
-# row: Standby's host dies
 . "$(dirname "$0")/lib.bash"
+detect=500	# the lab's own
+. "$top/regress/e2e/fencing.bash"
 lab_up
 login old vip
+row "Standby's host dies"
 lab crash beta
 survivor=alpha victim=beta
-# Not at once: it stalls from the end of its lease until it may go on alone.
-alpha_serves() { [[ $(serving) == alpha ]]; }
-check "alpha serves" within 10 alpha_serves
-check "the session goes on" shell_answers old 10000
+stall old alpha "$lost"
+is "who serves" "$(serving)" alpha
 login new vip
 lab boot beta
 is "who stands by" "$(lab status --json | jq -r .standby)" beta

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # One interactive session through one power cut. Set $alias (a name of
-# SSH_CONFIG) and $client (the ssh command) first.
+# SSH_CONFIG) and $options (of ssh) first; source fencing.bash, too.
 lab_up
 login a "$alias" "${options[@]}"
 check "working directory" pty a 'send cd /usr/share\r'
@@ -10,7 +10,7 @@ check "the shell answers" shell_answers a 5000
 is "served by" "$shell_host" alpha
 capture client resets "tcp port 22 and (tcp[tcpflags] & tcp-rst != 0)"
 crash_serving
-lives a
+stall a "$survivor" "$died"
 stop_capture
 is "resets on the client's wire" "$(captured resets | wc -l)" 0
 check "the session says what happened" grep -q "jeebs: host $victim failed at .* a new shell on $survivor in /usr/share" "$scratch/pty-a.out"

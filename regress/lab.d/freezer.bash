@@ -109,14 +109,24 @@ freezer_sweep() {
 # The dead keep a group until their parents have seen them.
 freezer_remove() {
 	[[ $freezer ]] || return 0
-	local dir deadline=$((SECONDS + 10))
+	local dir cpu deadline=$((SECONDS + 10))
 	freezer_dir "$1"
 	[[ -d $dir ]] || return 0
 	freezer_sweep "$1"
-	until rmdir "$dir" 2>/dev/null; do
-		((SECONDS < deadline)) || die "$1: $dir can't be removed"
-		nap 0.02
+	cpu_dir "$1"
+	for dir in "$dir" ${cpu:+"$cpu"}; do
+		until [[ ! -d $dir ]] || rmdir "$dir" 2>/dev/null; do
+			((SECONDS < deadline)) || die "$1: $dir can't be removed"
+			nap 0.02
+		done
 	done
+}
+
+# cpu_dir HOST: its group for cgroup v1's processor time, in the variable cpu.
+cpu_dir() {
+	cpu=$(findmnt -rno TARGET,OPTIONS -t cgroup |
+		awk '$2 ~ /(^|,)cpu(,|$)/ { print $1; exit }')
+	cpu=${cpu:+$cpu/jeebs-lab.$name.$1}
 }
 
 lab_freeze() {
@@ -135,4 +145,34 @@ lab_pause() {
 	echo "$EPOCHREALTIME"
 	sleep "$(($2 / 1000)).$(printf %03d "$(($2 % 1000))")"
 	freezer_set "$1" 0
+}
+
+# For what runs there by now and all that it starts; real time has a limit of its
+# own, where it has groups.
+lab_starve() {
+	local dir cpu pid us=${2-}
+	[[ $# == 2 && $us =~ ^([1-9][0-9]*|max)$ ]] || die "usage: starve HOST US|max"
+	need_host "$1"
+	host_up "$1" || die "$1 is not up"
+	freezer_known
+	freezer_dir "$1"
+	if [[ $freezer && -e $dir/cpu.max ]]; then
+		echo "$us 1000000" >"$dir/cpu.max"
+		return
+	fi
+	cpu_dir "$1"
+	[[ $cpu ]] || die "no control group for processor time here"
+	mkdir -p "$cpu"
+	[[ $us != max ]] || us=-1
+	echo 1000000 >"$cpu/cpu.cfs_period_us"
+	echo "$us" >"$cpu/cpu.cfs_quota_us"
+	if [[ -e $cpu/cpu.rt_runtime_us ]]; then
+		((us > 0)) || us=100000
+		echo 1000000 >"$cpu/cpu.rt_period_us"
+		echo "$us" >"$cpu/cpu.rt_runtime_us"
+	fi
+	for pid in $(freezer_pids "$1"); do
+		# It may have ended meanwhile.
+		echo "$pid" >"$cpu/cgroup.procs" || [[ ! -d /proc/$pid ]]
+	done
 }
