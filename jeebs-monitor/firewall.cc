@@ -27,6 +27,12 @@ hex_number(const IpAddr &addr)
 	return text;
 }
 
+/**
+ * To no interface (net/netfilter/nf_dup_netdev.c): it is gone, and TCP takes it for
+ * sent.
+ */
+constexpr const char *swallow = "fwd to 2147483647";
+
 /** nft 1.0.6 has no name for the target address of an NA. */
 constexpr const char *na_target = "@th,64,128";
 
@@ -60,7 +66,9 @@ struct Firewall::Impl {
 	[[nodiscard]] std::string lease_rules() const;
 	[[nodiscard]] std::string protected_sets() const;
 	[[nodiscard]] std::string protected_rules() const;
+	[[nodiscard]] std::string silence() const;
 	[[nodiscard]] std::string chains(bool enforced) const;
+	[[nodiscard]] Result<void> make(const std::string &begin, bool enforced);
 	[[nodiscard]] NftChange change() const
 	{
 		return NftChange(NFPROTO_NETDEV, name);
@@ -81,7 +89,7 @@ std::string
 Firewall::Impl::lease_rules() const
 {
 	const std::string rule = "add rule " + table + " lease ";
-	const std::string unleased = " meta oifname != @lease drop\n";
+	const std::string unleased = " meta oifname != @lease goto silence\n";
 	std::string text;
 	for (const IpAddr &vip : config.vips) {
 		const std::string addr = vip.to_string();
@@ -124,21 +132,54 @@ Firewall::Impl::protected_rules() const
 	    v4 + "@ending4" + reset + v6 + "@ending6" + reset;
 }
 
+/**
+ * What doesn't leave for want of a lease. Dropped here it is local congestion to TCP
+ * (net/ipv4/tcp_output.c, tcp_send_probe0): good for what is in flight, which is tried
+ * each half second and so goes on soonest; but a connection that has none in flight
+ * and something to say is gone after tcp_retries2 such tries, 7.5 s. So each segment
+ * is in flight after its first try.
+ */
+std::string
+Firewall::Impl::silence() const
+{
+	const std::string rule = "add rule " + table + " silence ";
+	std::string text;
+	for (const char *ip : {"ip", "ip6"}) {
+		const std::string set = std::string("said_") + ip;
+		const std::string key = std::string(ip) + " saddr . tcp sport . " +
+		    ip + " daddr . tcp dport . tcp sequence";
+		text += "add set " + table + " " + set + " { typeof " + key +
+		    "; flags dynamic, timeout; timeout 1m; size 65536; }\n" +
+		    rule + key + " @" + set + " drop\n" +
+		    rule + "add @" + set + " { " + key + " } " + swallow + "\n";
+	}
+	return text;
+}
+
 /** Whatever is in them already; no lease. */
 std::string
 Firewall::Impl::chains(bool enforced) const
 {
-	return "add set " + table +
+	std::string text = "add set " + table +
 	    " lease { type ifname; flags timeout; }\n"
 	    "flush set " + table + " lease\n"
-	    "add chain " + table + " lease\n"
-	    "flush chain " + table + " lease\n"
 	    "add chain " + table + " egress { type filter hook egress "
 	    "device \"" + config.interface +
-	    "\" priority 0; policy accept; }\n"
-	    "flush chain " + table + " egress\n"
-	    "add rule " + table + " egress jump lease\n" +
+	    "\" priority 0; policy accept; }\n";
+	for (const char *chain : {"egress", "lease", "silence"})
+		text += "add chain " + table + " " + chain + "\n"
+		    "flush chain " + table + " " + chain + "\n";
+	return text + "add rule " + table + " egress jump lease\n" +
 	    protected_rules() + (enforced ? lease_rules() : "");
+}
+
+Result<void>
+Firewall::Impl::make(const std::string &begin, bool enforced)
+{
+	const std::string all = begin + protected_sets() + chains(enforced);
+	const std::string drop = "add rule " + table + " silence drop\n";
+	auto r = nft.run(all + silence() + drop);
+	return r ? r : nft.run(all + drop);
 }
 
 Result<void>
@@ -166,15 +207,14 @@ Firewall::install(bool enforced)
 		return tl::unexpected(index.error());
 	impl_->flows.clear();
 	const std::string made = "add table " + table + "\n";
-	const std::string all = impl_->protected_sets() + impl_->chains(enforced);
 	/*
 	 * With a base chain the kernel drops what waits in its packet queues
 	 * (net/netfilter/core.c, nf_queue_nf_hook_drop): one that is there stays,
 	 * unless it is of another kind.
 	 */
-	if (impl_->nft.run(made + all))
+	if (impl_->make(made, enforced))
 		return {};
-	return impl_->nft.run(made + "delete table " + table + "\n" + made + all);
+	return impl_->make(made + "delete table " + table + "\n" + made, enforced);
 }
 
 Result<void>

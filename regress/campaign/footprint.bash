@@ -51,6 +51,8 @@ footprint() {
 		s/jeebs[0-9]+ +/jeebsN /
 		# Comes when the address has been asked for, a second after the card.
 		/^local LOCAL /d
+		# Where a program that is started anew says what its first one told init.
+		s,/run/jeebs-lab/.*/init\.log$,/dev/null,
 		# PAM, of the first login.
 		/motd\.dynamic/d'
 }

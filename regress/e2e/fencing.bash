@@ -93,7 +93,8 @@ svc_mac() {
 
 # As its service would.
 start_sshd() {
-	lab exec "$1" -- bash -c "setsid '$PROGRAMS/openssh/sshd' -D -E /var/log/sshd.log \
+	lab exec "$1" -- bash -c "$close_inherited
+		setsid '$PROGRAMS/openssh/sshd' -D -E /var/log/sshd.log \
 		-f /etc/ssh/sshd_config </dev/null >/dev/null 2>&1 &"
 }
 

@@ -289,12 +289,16 @@ stop_jeebsd() {
 	lab exec "$1" -- "$build/e2e/keeper" drop /run/keeper
 }
 
+# For a script of `lab exec`: what it starts must not hold what the test has open.
+close_inherited='for f in /proc/$$/fd/*; do
+		((${f##*/} <= 2 || ${f##*/} == 255)) || eval "exec ${f##*/}>&-"
+	done
+'
+
 # start_jeebsd HOST [COMMAND ARGS...]: as its service would, right after COMMAND.
 start_jeebsd() {
-	lab exec "$1" -- bash -c "${2-}"'
-		for f in /proc/$$/fd/*; do
-			((${f##*/} <= 2 || ${f##*/} == 255)) || eval "exec ${f##*/}>&-"
-		done
+	lab exec "$1" -- bash -c "${2-}
+		$close_inherited"'
 		setsid "$0" run /run/keeper "$1/monitor/jeebsd" \
 			-f /etc/jeebs/jeebsd.conf </dev/null >>/var/log/jeebsd.log 2>&1 &
 		echo $! >/run/jeebsd.pid' "$build/e2e/keeper" "$PROGRAMS" "${@:3}"
