@@ -34,6 +34,8 @@ struct Tally {
 class Places {
 public:
 	explicit Places(size_t step) : step_(step) {}
+	// Of what is few, each of so many.
+	size_t few() const { return std::min<size_t>(step_, 16); }
 	bool skip(size_t at, const std::vector<size_t> &edges) const
 	{
 		if (at % step_ == 0)
@@ -69,7 +71,7 @@ Fault fault_of(const std::string &name)
 	};
 }
 
-// The standby gets all connections, the last one but for the bytes after the cut.
+// The standby gets all links, the last one but for the bytes after the cut.
 class LinkCuts {
 public:
 	LinkCuts(const LinkRun &run, Places places, std::string fault)
@@ -77,24 +79,32 @@ public:
 	      epoch_(Envelope(run.incarnations().front().root()).epoch)
 	{
 		for (const Wire &w : run.wires())
-			if (fault_.empty() || tally_.wrong == 0)
+			if (fault_.empty() || bytes_.wrong == 0)
 				cut(w);
+		for (size_t i = 1; i < run.wires().size() && fault_.empty(); i++)
+			cut_before(run.wires()[i - 1], run.wires()[i]);
 	}
 	void say() const;
-	const Tally &tally() const { return tally_; }
+	const Tally &bytes() const { return bytes_; }
+	const Tally &twice() const { return twice_; }
 
 private:
+	// Frames of a link after one that was cut: all of them would take hours.
+	static constexpr size_t first_frames = 8;
+
 	void cut(const Wire &);
-	void one(const Wire &, size_t at);
-	std::string said(Bytes);
+	void cut_before(const Wire &first, const Wire &then);
+	void one(const std::vector<Bytes> &links, const Model &, Tally &,
+	    bool end_later);
+	std::string said(Bytes, const Model &);
 
 	const LinkRun &run_;
 	Places places_;
 	std::string fault_;
 	uint64_t epoch_;
 	Ends ends_;
-	Model model_;
-	Tally tally_;
+	Model model_;	// after whole links
+	Tally bytes_, twice_;
 	Seen seen_;
 	Judge judge_{seen_};
 	size_t commits_ = 0;	// cuts before which the standby could send some
@@ -104,13 +114,17 @@ private:
 void LinkCuts::cut(const Wire &w)
 {
 	std::vector<size_t> edges{0};
+	std::vector<Bytes> links;
 	auto next = w.frames.begin();
 
 	model_.new_connection();
+	for (const Wire *before = run_.wires().data(); before != &w; before++)
+		links.push_back(before->bytes);
 	for (const Frame &f : w.frames) {
 		edges.push_back(f.end);
 		frames_[f.kind]++;
 	}
+	links.emplace_back();
 	for (size_t at = 0; at <= w.bytes.size(); at++) {
 		if (next != w.frames.end() && next->end == at)
 			model_.frame(*next++);
@@ -119,24 +133,45 @@ void LinkCuts::cut(const Wire &w)
 		if (next != w.frames.end() && at != (next ==
 		    w.frames.begin() ? 0 : std::prev(next)->end))
 			inside_[next->kind]++;
-		one(w, at);
-		if (!fault_.empty() && tally_.wrong > 0)
+		links.back() = Bytes(w.bytes).first(at);
+		one(links, model_, bytes_, at % 2 == 0);
+		if (!fault_.empty() && bytes_.wrong > 0)
 			return;
 	}
 }
 
+// The first one lost after each of its frames, then the next one, which doesn't
+// know how far that came, lost after each of its first frames.
+void LinkCuts::cut_before(const Wire &first, const Wire &then)
+{
+	for (size_t n = 1; n < first.frames.size(); n += places_.few())
+		for (size_t k = 1; k <= first_frames && k < then.frames.size();
+		    k++) {
+			Model m;
+			for (size_t i = 0; i < n; i++)
+				m.frame(first.frames[i]);
+			m.new_connection();
+			for (size_t i = 0; i < k; i++)
+				m.frame(then.frames[i]);
+			one({Bytes(first.bytes).first(first.frames[n - 1].end),
+			    Bytes(then.bytes).first(then.frames[k - 1].end)}, m,
+			    twice_, n % 2 == 0);
+		}
+}
+
 // No commit of what isn't whole: sshd and the kernel let go of that.
-std::string LinkCuts::said(Bytes all)
+std::string LinkCuts::said(Bytes all, const Model &model)
 {
 	Fields f{all};
 	bool told = false;
+
 	while (f.left.size() >= 4) {
 		Fields p{f.string()};
 		const auto type = p.num(1);
 		if (type == static_cast<uint8_t>(FrameType::drop))
 			return "dropped";
 		if (type == static_cast<uint8_t>(FrameType::input_commit) &&
-		    p.num(8) > model_.inputs)
+		    p.num(8) > model.inputs)
 			return "a commit of input that never came";
 		if (type != static_cast<uint8_t>(FrameType::commit))
 			continue;
@@ -144,7 +179,7 @@ std::string LinkCuts::said(Bytes all)
 		for (auto n = p.num(4); n > 0; n--) {
 			const auto sid = p.num(8), seq = p.num(8),
 			    out_end = p.num(8);
-			for (const auto &[flow, s] : model_.sessions)
+			for (const auto &[flow, s] : model.sessions)
 				if (s.active && s.active->sid == sid &&
 				    (seq > s.active->last().seq || out_end >
 				    s.active->last().out_end()))
@@ -155,30 +190,30 @@ std::string LinkCuts::said(Bytes all)
 	return "";
 }
 
-void LinkCuts::one(const Wire &w, size_t at)
+void LinkCuts::one(const std::vector<Bytes> &links, const Model &model, Tally &t,
+    bool end_later)
 {
 	Standby standby(ends_.sink(), epoch_,
 	    fault_.empty() ? Fault() : fault_of(fault_));
-	for (const Wire &before : run_.wires()) {
-		if (&before == &w)
-			break;
-		ends_.give(standby, before.bytes, true);
+	Buffer answers;
+	std::string where;
+	for (Bytes l : links) {
+		answers = ends_.give(standby, l,
+		    l.data() != links.back().data() || end_later);
+		where += fmt::format("{}{}", where.empty() ? "" : " and ",
+		    l.size());
 	}
 	const size_t adoptable = seen_.adoptable;
-	const Buffer answers = ends_.give(standby, Bytes(w.bytes).first(at),
-	    at % 2 == 0);
-	std::string why = said(answers.bytes());
+	std::string why = said(answers.bytes(), model);
 	if (why.empty())
-		why = judge_.all(standby.store, model_);
-	tally_.cuts++;
-	if (!why.empty()) {
-		tally_.wrong++;
-		fmt::print("link {} cut at {}: {}\n", &w - run_.wires().data() +
-		    1, at, why);
-	} else {
-		(seen_.adoptable > adoptable ? tally_.adopted :
-		    tally_.refused)++;
+		why = judge_.all(standby.store, model);
+	t.cuts++;
+	if (why.empty()) {
+		(seen_.adoptable > adoptable ? t.adopted : t.refused)++;
+		return;
 	}
+	t.wrong++;
+	fmt::print("links cut at {}: {}\n", where, why);
 }
 
 void LinkCuts::say() const
@@ -272,12 +307,13 @@ int main(int argc, char **argv)
 	const LinkRun run(argv[optind]);
 	const LinkCuts link(run, Places(step), fault);
 	if (!fault.empty())
-		return link.tally().wrong > 0 ? 1 : 0;
+		return link.bytes().wrong > 0 ? 1 : 0;
 	link.say();
-	say("link", run.records(), link.tally());
+	say("link", run.records(), link.bytes());
+	say("two links", run.records(), link.twice());
 	Tally file;
 	for (const Incarnation &i : run.incarnations())
 		cut_file(i, Places(step), file);
 	say("file", run.records(), file);
-	return link.tally().wrong + file.wrong == 0 ? 0 : 1;
+	return link.bytes().wrong + link.twice().wrong + file.wrong == 0 ? 0 : 1;
 }

@@ -101,6 +101,9 @@ inline std::string Judge::input(Store &store, const Session &want,
 		    got.held_to, plan.known_to + plan.fin, to);
 	for (Bytes p : kept)
 		bytes_ += p.size();
+	const std::optional<uint64_t> &cover = want.shown().cover;
+	if (got.covered() != (cover && to >= *cover))
+		return fmt::format("covered: {}", got.covered());
 	seen_.held += got.adoptable && to > got.in_off;
 	return held(kept, want.stream, got.in_off, to);
 }
