@@ -36,6 +36,7 @@ public:
 	explicit Places(size_t step) : step_(step) {}
 	// Of what is few, each of so many.
 	size_t few() const { return std::min<size_t>(step_, 16); }
+	// Is this byte none of those to cut at?
 	bool skip(size_t at, const std::vector<size_t> &edges) const
 	{
 		if (at % step_ == 0)
@@ -56,7 +57,7 @@ Fault fault_of(const std::string &name)
 	const std::string what = name.substr(0, dash);
 	auto kind = std::find(kind_names.begin(), kind_names.end(),
 	    name.substr(dash + 1));
-	if (kind == kind_names.end() || (what != "no" && what != "bit"))
+	if (kind == kind_names.end() || **kind == 0 || (what != "no" && what != "bit"))
 		die(name + ": no such fault");
 	const auto type = static_cast<FrameType>(kind - kind_names.begin());
 	return [what, type, b = Blob()](FrameView &f) mutable {
@@ -84,7 +85,9 @@ public:
 		for (size_t i = 1; i < run.wires().size() && fault_.empty(); i++)
 			cut_before(run.wires()[i - 1], run.wires()[i]);
 	}
+	// What was cut; ends the program if something never was.
 	void say() const;
+	// One link, at each byte; and two.
 	const Tally &bytes() const { return bytes_; }
 	const Tally &twice() const { return twice_; }
 

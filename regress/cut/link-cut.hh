@@ -53,6 +53,7 @@ private:
 	size_t bytes_ = 0;	// that the store should have
 };
 
+// "" if it is written as these bytes.
 inline std::string tcp_differs(const jeebs_tcp_state &got, Bytes want)
 {
 	Buffer b;

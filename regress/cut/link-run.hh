@@ -30,6 +30,7 @@ inline constexpr std::array<const char *, kinds> kind_names = {"", "HELLO", "",
 struct Fields {
 	Bytes left;
 
+	// That many bytes, a number of that many, or an SSH string.
 	Bytes take(size_t n)
 	{
 		if (left.size() < n)
@@ -71,6 +72,7 @@ struct Envelope {
 		(void)f.take(4);
 		stream = f.take(stream_len);
 	}
+	// The stream offset after it.
 	uint64_t out_end() const { return out_off + stream.size(); }
 };
 
@@ -98,8 +100,10 @@ public:
 		if (wires_.empty() || at_ != recorded_.size())
 			die("records that no link has");
 	}
+	// In the order in which they came.
 	const std::vector<Wire> &wires() const { return wires_; }
 	const std::list<Incarnation> &incarnations() const { return all_; }
+	// That came over links.
 	size_t records() const
 	{
 		size_t n = 0;

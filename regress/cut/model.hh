@@ -23,6 +23,7 @@ inline Blob flow_of(Bytes tcp)
 	return b;
 }
 
+// The sequence number of the first byte that it received.
 inline uint32_t rcv_base_of(Bytes tcp)
 {
 	return PEEK_U32(tcp.data() + 44);
@@ -91,6 +92,7 @@ struct Life {	// an incarnation on the link
 	uint64_t acked = 0;
 	std::optional<uint64_t> cover;
 
+	// Of the last record; there is one.
 	Envelope last() const { return Envelope(records.back()); }
 };
 
@@ -106,6 +108,7 @@ struct Session {	// of one 4-tuple
 	std::optional<Life> active, pending;
 	Stream stream;
 
+	// The one that would be adopted, or is to be.
 	const Life &shown() const { return active ? *active : *pending; }
 };
 
@@ -117,6 +120,7 @@ public:
 	std::map<Blob, Session> sessions;	// by 4-tuple
 	std::map<uint64_t, Forward> forwards;	// by id
 	size_t inputs = 0;	// INPUT frames of this connection
+	// The link was lost, and there is another.
 	void new_connection() { inputs = 0; }
 
 private:

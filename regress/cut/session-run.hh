@@ -102,10 +102,12 @@ struct NamedForward {
 // records have in clear (PROTOCOL.jeebs 7), not by sshd's reader.
 class State {
 public:
+	// Changes it by one record.
 	void apply(const Recorded &);
 	// As parts_said has them. Of bodies that only grow sshd keeps no copy:
 	// without those it is what its digest is of.
 	Blob objects(bool grown) const;
+	// Those that it names.
 	std::vector<NamedForward> forwards() const;
 
 private:
@@ -252,6 +254,7 @@ public:
 		sshbuf_free(out);
 		return records_.back();
 	}
+	// Its root record, and the others so far.
 	const Blob &root() const { return root_record_; }
 	const std::vector<Blob> &records() const { return records_; }
 

@@ -109,6 +109,7 @@ public:
 		    .instance = 2, .role = PeerRole::standby});
 		must(link_->start().has_value());
 	}
+	// The standby's end, for its Replica.
 	FrameSink &sink() { return *link_; }
 
 	// One connection: the standby gets these bytes and their end, with them or
