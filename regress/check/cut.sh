@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# The recorded session, cut near the edges of its records and at every 499th
-# other byte. All bytes: make cut.
+# The recorded session, cut at the edges of its frames and records and at every
+# 997th other byte; and what must be found wrong. All bytes: make cut.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
-exec "${JEEBS_BUILD:-$top/build}/fuzz/cut" -e 499 "$top/regress/cut/run"
+"${JEEBS_BUILD:-$top/build}/fuzz/cut" -e 997 "$top/regress/cut/run"
+"$top/regress/cut/faults" "$top/regress/cut/run" \
+	no-{RECORD,INPUT,COVER,FORWARD,TAKEN,CLOSE}

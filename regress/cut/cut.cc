@@ -1,331 +1,265 @@
 // SPDX-License-Identifier: ISC
-// A recorded run of one session, cut at its bytes: each cut is adopted exactly
-// or refused (README).
-//   cut [-e STEP] RUN
-// -e STEP: away from the edges of records only each STEPth byte.
-#include <sys/mman.h>
+// A recorded run, cut at its bytes: each cut is adopted exactly or refused
+// (README).
+//   cut [-e STEP] [-f FAULT] RUN
+// -e STEP: away from the edges of frames and records only each STEPth byte.
+// -f FAULT: the standby is spoilt, and stops at the first wrong cut.
+#include <sys/stat.h>
 
-#include <cstdio>
-#include <ctime>
-#include <fstream>
-#include <iterator>
-#include <optional>
-#include <set>
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <fmt/format.h>
+#include "session-run.hh"
 
-#include "recovery.hh"
-#include "replica.hh"
-#include "sealed-input.hh"
-#include "sshd/parts.h"
-#include "store.hh"
-#include "tapinput.hh"
-
-extern "C" {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wattributes"
-#include "digest.h"
-#pragma GCC diagnostic pop
-}
+#include "link-cut.hh"
+#include "link-run.hh"
+#include "standby.hh"
 
 using namespace jeebs;
+using namespace jeebs::cut;
 
 namespace {
 
-constexpr uint64_t sid = 1, epoch = 7;
-constexpr size_t digest_len = 32;
-constexpr size_t near = 2;	// bytes beside an edge
+constexpr size_t near = 1;	// bytes beside an edge
 
-using Blob = std::vector<uint8_t>;
-
-struct Recorded {
-	jeebs_envelope env{};
-	Blob stream, objects, digest;
-};
-
-// What must come of a cut: the number of whole records, 0 to be refused.
 struct Tally {
 	size_t cuts = 0, adopted = 0, refused = 0, wrong = 0;
 };
 
-[[noreturn]] void die(const std::string &what)
-{
-	fmt::print(stderr, "cut: {}\n", what);
-	exit(2);
-}
-
-Blob string_of(sshbuf *b)
-{
-	const u_char *p;
-	size_t n;
-	if (sshbuf_get_string_direct(b, &p, &n) != 0)
-		die("the run is cut itself");
-	return Blob(p, p + n);
-}
-
-std::vector<Recorded> load(const char *path)
-{
-	std::ifstream f(path, std::ios::binary);
-	const Blob all{std::istreambuf_iterator<char>(f), {}};
-	if (all.empty())
-		die(fmt::format("{}: no run", path));
-	sshbuf *b = sshbuf_from(all.data(), all.size());
-	must(b != nullptr);
-	std::vector<Recorded> run;
-	while (sshbuf_len(b) != 0) {
-		Recorded r;
-		r.digest.resize(digest_len);
-		if (sshbuf_get_u8(b, &r.env.type) != 0 ||
-		    sshbuf_get_u64(b, &r.env.in_off) != 0 ||
-		    sshbuf_get_u64(b, &r.env.out_off) != 0 ||
-		    sshbuf_get_u64(b, &r.env.acked_off) != 0)
-			die(fmt::format("{}: record {}", path, run.size()));
-		r.stream = string_of(b);
-		r.objects = string_of(b);
-		if (sshbuf_get(b, r.digest.data(), digest_len) != 0)
-			die(fmt::format("{}: record {}", path, run.size()));
-		run.push_back(std::move(r));
-	}
-	sshbuf_free(b);
-	return run;
-}
-
-struct Sink : FrameSink {
-	PeerHello hello;
-	bool is_up() const override { return true; }
-	const PeerHello *peer() const override { return &hello; }
-	bool congested() const override { return false; }
-	bool send(Buffer) override { return true; }
-};
-
-// The run, sealed to the recovery key of sshd-adopt's code in this process.
-struct Sealed {
-	jeebs_root *root = jeebs_root_new();
-	Blob root_record;
-	std::vector<Blob> records;
-
-	explicit Sealed(const std::vector<Recorded> &run)
-	{
-		u_char key[JEEBS_KEY_LEN];
-		const u_char zero[32] = {};
-		sshbuf *out = sshbuf_new();
-
-		parts_setup();
-		const jeebs_recovery_pub *pub = parts_adopt_init();
-		must(root != nullptr && out != nullptr);
-		std::fill_n(root->record_id, JEEBS_ID_LEN, 5);
-		root->epoch = epoch;
-		root->not_after = static_cast<uint64_t>(time(nullptr)) + 86400;
-		root->host = strdup("from");
-		root->user = strdup("user");
-		root->client_version = strdup("SSH-2.0-x");
-		root->server_version = strdup("SSH-2.0-y");
-		root->fork_version = strdup(JEEBS_FORK_VERSION);
-		root->tcp.family = AF_INET;
-		root->tcp.local[0] = root->tcp.remote[0] = 10;
-		root->tcp.local_port = root->tcp.remote_port = 22;
-		root->tcp.mss = 1460;
-		must(sshbuf_put(root->session_id, zero, sizeof(zero)) == 0 &&
-		    sshbuf_put(root->auth_opts, zero, 1) == 0 &&
-		    jeebs_root_seal(root, pub, parts_hostkey(), nullptr,
-		    nullptr, out, key) == 0);
-		root_record = bytes(out);
-		jeebs_chain *chain = jeebs_chain_new(key, root->record_id,
-		    epoch);
-		must(chain != nullptr);
-		for (const Recorded &r : run) {
-			jeebs_envelope env = r.env;
-			sshbuf *objects = sshbuf_new(), *tail = sshbuf_new();
-			must(objects != nullptr && tail != nullptr &&
-			    sshbuf_put(objects, r.objects.data(),
-			    r.objects.size()) == 0);
-			sshbuf_reset(out);
-			if (jeebs_chain_seal(chain, &env, r.stream.data(),
-			    r.stream.size(), objects, out, tail) != 0 ||
-			    sshbuf_put(out, r.stream.data(),
-			    r.stream.size()) != 0 ||
-			    sshbuf_putb(out, tail) != 0)
-				die(fmt::format("record {} can't be sealed",
-				    records.size()));
-			records.push_back(bytes(out));
-			sshbuf_free(tail);
-			sshbuf_free(objects);
-		}
-		jeebs_chain_free(chain);
-		sshbuf_free(out);
-	}
-	static Blob bytes(const sshbuf *b)
-	{
-		return Blob(sshbuf_ptr(b), sshbuf_ptr(b) + sshbuf_len(b));
-	}
-};
-
-class Cutter {
+// Away from edges only each STEPth byte; edges ascend.
+class Places {
 public:
-	Cutter(const std::vector<Recorded> &run, size_t step)
-	    : run_(run), sealed_(run), step_(step)
-	{
-		said_.stream = sshbuf_new();
-		said_.objects = sshbuf_new();
-		for (const Recorded &r : run)
-			stream_.insert(stream_.end(), r.stream.begin(),
-			    r.stream.end());
-	}
-	Tally link();
-	Tally file();
-	size_t records() const { return run_.size(); }
-
-private:
-	bool skip(size_t at, const std::set<size_t> &edges) const
+	explicit Places(size_t step) : step_(step) {}
+	// Of what is few, each of so many.
+	size_t few() const { return std::min<size_t>(step_, 16); }
+	// Is this byte none of those to cut at?
+	bool skip(size_t at, const std::vector<size_t> &edges) const
 	{
 		if (at % step_ == 0)
 			return false;
-		auto e = edges.lower_bound(at > near ? at - near : 0);
+		auto e = std::lower_bound(edges.begin(), edges.end(),
+		    at > near ? at - near : 0);
 		return e == edges.end() || *e > at + near;
 	}
-	std::string adopt(int fd, size_t whole, std::optional<uint64_t> acked);
-	void judge(Tally &, const char *what, size_t at, size_t want,
-	    const std::string &why);
 
-	const std::vector<Recorded> &run_;
-	Sealed sealed_;
+private:
 	size_t step_;
-	Blob stream_;	// of all records
-	parts_said said_{};
 };
 
-// sshd-adopt's code on the file: "" if it takes exactly the first `whole`
-// records, "refused: ..." or what is wrong with what it takes.
-std::string Cutter::adopt(int fd, size_t whole, std::optional<uint64_t> acked)
+// FAULT is "no-KIND", whose frames are lost, or "bit-KIND", whose last bit is another.
+Fault fault_of(const std::string &name)
 {
-	uint8_t key[JEEBS_KEY_LEN];
-	uint8_t digest[digest_len];
-	int r;
+	const auto dash = name.find('-');
+	const std::string what = name.substr(0, dash);
+	auto kind = std::find(kind_names.begin(), kind_names.end(),
+	    name.substr(dash + 1));
+	if (kind == kind_names.end() || **kind == 0 || (what != "no" && what != "bit"))
+		die(name + ": no such fault");
+	const auto type = static_cast<FrameType>(kind - kind_names.begin());
+	return [what, type, b = Blob()](FrameView &f) mutable {
+		if (f.type != type)
+			return true;
+		if (what == "no")
+			return false;
+		b.assign(f.payload.begin(), f.payload.end());
+		b.back() ^= 1;
+		f.payload = b;
+		return true;
+	};
+}
 
-	if ((r = parts_adopt_root(fd, key)) != 0)
-		return fmt::format("refused: root: {}", ssh_err(r));
-	sshbuf_reset(said_.stream);
-	sshbuf_reset(said_.objects);
-	if ((r = parts_records(fd, key, sealed_.root->record_id, epoch,
-	    &said_)) != 0)
-		return fmt::format("refused: records: {}", ssh_err(r));
-	if (whole == 0)
-		return "adopted, with no record";
-	const Recorded &last = run_[whole - 1];
-	const uint64_t base = run_[0].env.out_off;
-	const uint64_t out_end = last.env.out_off + last.stream.size();
-	if (said_.last != last.env.type || said_.in_off != last.env.in_off)
-		return fmt::format("type {} in {}, not {} and {}", said_.last,
-		    said_.in_off, last.env.type, last.env.in_off);
-	if (said_.stream_off + sshbuf_len(said_.stream) != out_end)
-		return fmt::format("stream up to {}, not {}", said_.stream_off +
-		    sshbuf_len(said_.stream), out_end);
-	if (acked && (*acked < said_.stream_off || *acked > out_end))
-		return fmt::format("client at {}, stream from {}", *acked,
-		    said_.stream_off);
-	if (said_.stream_off < base || memcmp(sshbuf_ptr(said_.stream),
-	    stream_.data() + (said_.stream_off - base),
-	    sshbuf_len(said_.stream)) != 0)
-		return "other stream bytes";
-	must(ssh_digest_buffer(SSH_DIGEST_SHA256, said_.objects, digest,
-	    sizeof(digest)) == 0);
-	if (memcmp(digest, last.digest.data(), digest_len) != 0)
-		return "another state";
+// The standby gets all links, the last one but for the bytes after the cut.
+class LinkCuts {
+public:
+	LinkCuts(const LinkRun &run, Places places, std::string fault)
+	    : run_(run), places_(places), fault_(std::move(fault)),
+	      epoch_(Envelope(run.incarnations().front().root()).epoch)
+	{
+		for (const Wire &w : run.wires())
+			if (fault_.empty() || bytes_.wrong == 0)
+				cut(w);
+		for (size_t i = 1; i < run.wires().size() && fault_.empty(); i++)
+			cut_before(run.wires()[i - 1], run.wires()[i]);
+	}
+	// What was cut; ends the program if something never was.
+	void say() const;
+	// One link, at each byte; and two.
+	const Tally &bytes() const { return bytes_; }
+	const Tally &twice() const { return twice_; }
+
+private:
+	// Frames of a link after one that was cut: all of them would take hours.
+	static constexpr size_t first_frames = 8;
+
+	void cut(const Wire &);
+	void cut_before(const Wire &first, const Wire &then);
+	void one(const std::vector<Bytes> &links, const Model &, Tally &,
+	    bool end_later);
+	std::string said(Bytes, const Model &);
+
+	const LinkRun &run_;
+	Places places_;
+	std::string fault_;
+	uint64_t epoch_;
+	Ends ends_;
+	Model model_;	// after whole links
+	Tally bytes_, twice_;
+	Seen seen_;
+	Judge judge_{seen_};
+	size_t commits_ = 0;	// cuts before which the standby could send some
+	std::array<size_t, kinds> frames_{}, inside_{};
+};
+
+void LinkCuts::cut(const Wire &w)
+{
+	std::vector<size_t> edges{0};
+	std::vector<Bytes> links;
+	auto next = w.frames.begin();
+
+	model_.new_connection();
+	for (const Wire *before = run_.wires().data(); before != &w; before++)
+		links.push_back(before->bytes);
+	for (const Frame &f : w.frames) {
+		edges.push_back(f.end);
+		frames_[f.kind]++;
+	}
+	links.emplace_back();
+	for (size_t at = 0; at <= w.bytes.size(); at++) {
+		if (next != w.frames.end() && next->end == at)
+			model_.frame(*next++);
+		if (places_.skip(at, edges))
+			continue;
+		if (next != w.frames.end() && at != (next ==
+		    w.frames.begin() ? 0 : std::prev(next)->end))
+			inside_[next->kind]++;
+		links.back() = Bytes(w.bytes).first(at);
+		one(links, model_, bytes_, at % 2 == 0);
+		if (!fault_.empty() && bytes_.wrong > 0)
+			return;
+	}
+}
+
+// The first one lost after each of its frames, then the next one, which doesn't
+// know how far that came, lost after each of its first frames.
+void LinkCuts::cut_before(const Wire &first, const Wire &then)
+{
+	for (size_t n = 1; n < first.frames.size(); n += places_.few())
+		for (size_t k = 1; k <= first_frames && k < then.frames.size();
+		    k++) {
+			Model m;
+			for (size_t i = 0; i < n; i++)
+				m.frame(first.frames[i]);
+			m.new_connection();
+			for (size_t i = 0; i < k; i++)
+				m.frame(then.frames[i]);
+			one({Bytes(first.bytes).first(first.frames[n - 1].end),
+			    Bytes(then.bytes).first(then.frames[k - 1].end)}, m,
+			    twice_, n % 2 == 0);
+		}
+}
+
+// No commit of what isn't whole: sshd and the kernel let go of that.
+std::string LinkCuts::said(Bytes all, const Model &model)
+{
+	Fields f{all};
+	bool told = false;
+
+	while (f.left.size() >= 4) {
+		Fields p{f.string()};
+		const auto type = p.num(1);
+		if (type == static_cast<uint8_t>(FrameType::drop))
+			return "dropped";
+		if (type == static_cast<uint8_t>(FrameType::input_commit) &&
+		    p.num(8) > model.inputs)
+			return "a commit of input that never came";
+		if (type != static_cast<uint8_t>(FrameType::commit))
+			continue;
+		told = true;
+		for (auto n = p.num(4); n > 0; n--) {
+			const auto sid = p.num(8), seq = p.num(8),
+			    out_end = p.num(8);
+			for (const auto &[flow, s] : model.sessions)
+				if (s.active && s.active->sid == sid &&
+				    (seq > s.active->last().seq || out_end >
+				    s.active->last().out_end()))
+					return "a commit of no record";
+		}
+	}
+	commits_ += told;
 	return "";
 }
 
-void Cutter::judge(Tally &t, const char *what, size_t at, size_t want,
-    const std::string &why)
+void LinkCuts::one(const std::vector<Bytes> &links, const Model &model, Tally &t,
+    bool end_later)
 {
-	const bool refused = why.starts_with("refused");
+	Standby standby(ends_.sink(), epoch_,
+	    fault_.empty() ? Fault() : fault_of(fault_));
+	Buffer answers;
+	std::string where;
+	for (Bytes l : links) {
+		answers = ends_.give(standby, l,
+		    l.data() != links.back().data() || end_later);
+		where += fmt::format("{}{}", where.empty() ? "" : " and ",
+		    l.size());
+	}
+	const size_t adoptable = seen_.adoptable;
+	std::string why = said(answers.bytes(), model);
+	if (why.empty())
+		why = judge_.all(standby.store, model);
 	t.cuts++;
-	t.adopted += why.empty();
-	t.refused += refused;
-	if ((want == 0 && refused) || (want != 0 && why.empty()))
+	if (why.empty()) {
+		(seen_.adoptable > adoptable ? t.adopted : t.refused)++;
 		return;
+	}
 	t.wrong++;
-	fmt::print("{} cut at {}, after {} records: {}\n", what, at, want,
-	    why.empty() ? "adopted" : why);
+	fmt::print("links cut at {}: {}\n", where, why);
 }
 
-// The standby gets the first `at` bytes of what the primary sends.
-Tally Cutter::link()
+void LinkCuts::say() const
 {
-	Tally t;
-	Buffer wire, in;
-	Sink sink;
-	Store store;
-	Replica replica(store, sink);
-	std::set<size_t> edges;
-	size_t whole = 0;
-
-	OpenFrame open{sid, Bytes(sealed_.root_record), sealed_.root->tcp,
-	    "user"};
-	must(put_open(wire, open).has_value());
-	edges.insert(wire.size());
-	for (const Blob &r : sealed_.records) {
-		put_record(wire, sid, Bytes(r));
-		edges.insert(wire.size());
-	}
-	for (size_t at = 0; at <= wire.size(); at++) {
-		FrameView f;
-		if (at > 0)
-			in.append(wire.bytes().subspan(at - 1, 1));
-		auto n = next_frame(in.bytes(), f);
-		must(n.has_value());
-		if (*n > 0) {
-			must(replica.frame(f).has_value());
-			whole += f.type == FrameType::record;
-			in.consume(*n);
-		}
-		if (skip(at, edges))
-			continue;
-		auto s = store.find(sid);
-		AdoptPlan plan;
-		if (s)
-			plan = plan_adoption(*s, nullptr, plan_input(s->flow,
-			    s->tcp.rcv_base, s->in_off, {}, 0, {}), s->tcp_at);
-		if (!plan.possible) {
-			judge(t, "link", at, whole, "refused: " +
-			    (s ? plan.reason : "unknown"));
-			continue;
-		}
-		auto fd = store.adoption_file(sid);
-		must(fd.has_value());
-		judge(t, "link", at, whole, adopt(fd->get(), whole,
-		    plan.acked));
-	}
-	return t;
+	std::string kinds_said;
+	for (size_t k = 0; k < kinds; k++)
+		if (frames_[k] > 0)
+			kinds_said += fmt::format("{}{} {} ({} cuts inside)",
+			    kinds_said.empty() ? "" : ", ", frames_[k],
+			    kind_names[k], inside_[k]);
+	fmt::print("link: {}\n", kinds_said);
+	fmt::print("link: {} with input that sshd hadn't consumed, {} by the "
+	    "incarnation before\n", seen_.held, seen_.before);
+	fmt::print("link: forwards: {} go on, {} of them with bytes that are in no "
+	    "record; {} are closed\n", seen_.going_on, seen_.far_held,
+	    seen_.closing);
+	fmt::print("link: {} with commits\n", commits_);
+	for (size_t n : {seen_.held, seen_.before, seen_.going_on,
+	    seen_.far_held, seen_.closing, commits_})
+		if (n == 0)
+			die("not all of that was tried");
 }
 
-// sshd-adopt gets the first `at` bytes of the file.
-Tally Cutter::file()
+// sshd-adopt gets the first `at` bytes of the file with an incarnation's records.
+void cut_file(const Incarnation &i, Places places, Tally &t)
 {
-	Tally t;
 	Blob all;
-	std::set<size_t> edges;
-	std::vector<size_t> ends;
+	std::vector<size_t> edges, ends;
 
-	auto put = [&all](const Blob &rec) {
+	auto put = [&](const Blob &rec) {
 		uint8_t len[4];
 		POKE_U32(len, rec.size());
 		all.insert(all.end(), len, len + 4);
 		all.insert(all.end(), rec.begin(), rec.end());
+		edges.push_back(all.size());
 	};
-	put(sealed_.root_record);
-	edges.insert(all.size());
-	for (const Blob &r : sealed_.records) {
+	put(i.root());
+	for (const Blob &r : i.records()) {
 		put(r);
 		ends.push_back(all.size());
-		edges.insert(all.size());
 	}
 	for (size_t at = 0; at <= all.size(); at++) {
-		if (skip(at, edges))
+		if (places.skip(at, edges))
 			continue;
 		UniqueFd fd(memfd_create("cut", MFD_CLOEXEC |
 		    MFD_ALLOW_SEALING));
@@ -333,12 +267,27 @@ Tally Cutter::file()
 		    static_cast<ssize_t>(at) && fcntl(fd.get(), F_ADD_SEALS,
 		    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0);
 		auto end = std::find(ends.begin(), ends.end(), at);
-		size_t whole = end == ends.end() ? 0 :
+		const size_t whole = end == ends.end() ? 0 :
 		    static_cast<size_t>(end - ends.begin()) + 1;
-		judge(t, "file", at, whole, adopt(fd.get(), whole,
-		    std::nullopt));
+		const std::string why = i.adopt(fd.get(), whole).wrong;
+		const bool refused = why.starts_with("refused");
+		t.cuts++;
+		t.adopted += why.empty();
+		t.refused += refused;
+		if ((whole == 0 && refused) || (whole != 0 && why.empty()))
+			continue;
+		t.wrong++;
+		fmt::print("file cut at {}, after {} records: {}\n", at, whole,
+		    why.empty() ? "adopted" : why);
 	}
-	return t;
+}
+
+void say(const char *what, size_t records, const Tally &t)
+{
+	fmt::print("{}: {} records, {} cuts, {} adopted exactly, {} refused, {} "
+	    "wrong\n", what, records, t.cuts, t.adopted, t.refused, t.wrong);
+	if (t.adopted == 0 || t.refused == 0)
+		die("nothing was tried");
 }
 
 } // namespace
@@ -346,26 +295,28 @@ Tally Cutter::file()
 int main(int argc, char **argv)
 {
 	size_t step = 1;
+	std::string fault;
 	int o;
 
-	while ((o = getopt(argc, argv, "e:")) != -1) {
-		if (o != 'e' || (step = strtoul(optarg, nullptr, 10)) == 0)
-			die("usage: cut [-e STEP] RUN");
+	while ((o = getopt(argc, argv, "e:f:")) != -1) {
+		if (o == 'f')
+			fault = optarg;
+		else if (o != 'e' || (step = strtoul(optarg, nullptr, 10)) == 0)
+			die("usage: cut [-e STEP] [-f FAULT] RUN");
 	}
 	if (optind + 1 != argc)
-		die("usage: cut [-e STEP] RUN");
-	const auto run = load(argv[optind]);
-	size_t wrong = 0;
-	Cutter cutter(run, step);
-	const std::pair<const char *, Tally> all[] = {{"link", cutter.link()},
-	    {"file", cutter.file()}};
-	for (const auto &[name, t] : all) {
-		fmt::print("{}: {} records, {} cuts, {} adopted exactly, {} "
-		    "refused, {} wrong\n", name, run.size(), t.cuts, t.adopted,
-		    t.refused, t.wrong);
-		wrong += t.wrong;
-		if (t.adopted == 0 || t.refused == 0)
-			die("nothing was tried");
-	}
-	return wrong == 0 ? 0 : 1;
+		die("usage: cut [-e STEP] [-f FAULT] RUN");
+	log::logger().set_level(spdlog::level::off);
+	const LinkRun run(argv[optind]);
+	const LinkCuts link(run, Places(step), fault);
+	if (!fault.empty())
+		return link.bytes().wrong > 0 ? 1 : 0;
+	link.say();
+	say("link", run.records(), link.bytes());
+	say("two links", run.records(), link.twice());
+	Tally file;
+	for (const Incarnation &i : run.incarnations())
+		cut_file(i, Places(step), file);
+	say("file", run.records(), file);
+	return link.bytes().wrong + link.twice().wrong + file.wrong == 0 ? 0 : 1;
 }
