@@ -7,14 +7,12 @@
 . "$(dirname "$0")/lib.bash"
 . "$top/regress/e2e/master.bash"
 . "$top/regress/e2e/forward.bash"
+. "$top/regress/e2e/fencing.bash"
 lab_up --input hold
-"${CC:-gcc}" -O2 -Wall -shared -fPIC -o "$scratch/ahead.so" "$top/regress/e2e/ahead.c"
-echo 0 >"$scratch/ahead"
+build_ahead sshd-adopt CLOCK_BOOTTIME
 lab exec beta -- bash -c 'kill "$(</run/sshd.pid)"'
 check "beta's sshd ends" within 5 eval '! lab exec beta -- pgrep -x sshd-adopt'
-lab exec beta -- bash -c "JEEBS_LAB_AHEAD='$scratch/ahead' LD_PRELOAD='$scratch/ahead.so' \
-	setsid '$PROGRAMS/openssh/sshd' -D -E /var/log/sshd.log -f /etc/ssh/sshd_config \
-	</dev/null >/dev/null 2>&1 &"
+LD_PRELOAD=$scratch/ahead.so start_sshd beta
 
 # ask N: sshd-adopt for its key, and for new ones, up to N of them.
 ask() {
@@ -35,7 +33,7 @@ sealed() {
 }
 # an_hour_later N: there is key N, and both sessions are sealed to it.
 an_hour_later() {
-	echo "$((3600 * ($1 - 1)))" >"$scratch/ahead"
+	set_ahead "$((3600 * ($1 - 1)))"
 	# It sleeps until then otherwise.
 	ask 1 >"$scratch/key.out"
 	check "key $1" within 5 keys "$1"

@@ -1,43 +1,43 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * LD_PRELOAD: for sshd-adopt, and what it starts, the clock that counts from the
- * start of the host is ahead by as many seconds as the file JEEBS_LAB_AHEAD says.
+ * LD_PRELOAD: for PROGRAM, and what it executes of that name, CLOCK is ahead by as
+ * many seconds as the file JEEBS_LAB_AHEAD says, which never shrinks.
  */
 #define _GNU_SOURCE
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-static char file[4096];
+static const char *ahead;
 
 static void __attribute__((__constructor__))
-where(void)
+begin(void)
 {
 	const char *name = getenv("JEEBS_LAB_AHEAD");
+	void *p;
+	int fd;
 
-	/* setproctitle(3) takes the memory of the environment */
-	if (name != NULL &&
-	    strstr(program_invocation_name, "sshd-adopt") != NULL)
-		(void)snprintf(file, sizeof(file), "%s", name);
+	if (name == NULL || strstr(program_invocation_name, PROGRAM) == NULL ||
+	    (fd = open(name, O_RDONLY|O_CLOEXEC)) == -1)
+		return;
+	/* its user can't open it later */
+	if ((p = mmap(NULL, 16, PROT_READ, MAP_SHARED, fd, 0)) != MAP_FAILED)
+		ahead = p;
+	close(fd);
 }
 
 int
 clock_gettime(clockid_t clock, struct timespec *ts)
 {
 	int r = (int)syscall(SYS_clock_gettime, clock, ts);
-	long ahead;
-	FILE *f;
 
-	if (r != 0 || clock != CLOCK_BOOTTIME || file[0] == 0 ||
-	    (f = fopen(file, "re")) == NULL)
-		return r;
-	if (fscanf(f, "%ld", &ahead) == 1)
-		ts->tv_sec += ahead;
-	fclose(f);
-	return 0;
+	if (r == 0 && clock == CLOCK && ahead != NULL)
+		ts->tv_sec += atol(ahead);
+	return r;
 }
