@@ -5,8 +5,8 @@
 # middle of an upload until the client can send no more, then the power is cut.
 . "$(dirname "$0")/lib.bash"
 lab_up --mirror off
-login a vip -M -S "$scratch/mux"
-lab exec client -- bash -c "ssh -F '$SSH_CONFIG' -S '$scratch/mux' vip \
+login a "$family" -M -S "$scratch/mux"
+lab exec client -- bash -c "ssh -F '$SSH_CONFIG' -S '$scratch/mux' $family \
 	'cat >/dev/null' </dev/zero" 2>"$scratch/upload.out" &
 upload=$!
 

@@ -6,15 +6,16 @@
 . "$(dirname "$0")/lib.bash"
 . "$top/regress/e2e/master.bash"
 . "$top/regress/e2e/cut.bash"
-lab_up --testing
+lab_up --testing --set beta/sshd.LogLevel=DEBUG1
 victim=alpha survivor=beta
 mkfifo "$scratch/silence" "$scratch/unread"
 exec 8<>"$scratch/silence" 9<>"$scratch/unread"
 for n in larval eof-sent eof-received eof-both close-sent output window; do
 	master "$n" vip
 done
-master opening -R 127.0.0.1:9300:127.0.0.1:9 vip
-master close-received vip
+master opening -v -R 127.0.0.1:9300:127.0.0.1:9400 vip
+master refused -v -R 127.0.0.1:9301:127.0.0.1:9 vip
+master close-received -v vip
 cut larval larval vip 'echo ran on $(hostname); exit 4' <&8
 cut eof-sent eof-sent vip 'exec >&- 2>&-; sleep 1000' <&8
 cut eof-received eof-received vip 'sleep 1000' </dev/null
@@ -28,9 +29,24 @@ at_point cut-window
 over window vip 'seq 10000000' >&9 2>"$scratch/cut-window.err" </dev/null &
 cut_job[window]=$!
 reached window
-at_point cut-opening
-lab exec alpha -- bash -c 'exec 3<>/dev/tcp/127.0.0.1/9300; sleep 60' &
-reached opening
+# What the client connects to says of each connection that it is there, and how it ends.
+lab exec client -- python3 -uc '
+import socket
+s = socket.create_server(("127.0.0.1", 9400))
+print("ready")
+while True:
+    c, _ = s.accept()
+    print("connection")
+    print(len(c.recv(100)), "bytes")
+' >"$scratch/opened.out" 2>&1 &
+check "what the client connects to" within 10 grep -q ready "$scratch/opened.out"
+for n in opening refused; do
+	at_point cut-opening
+	port=9300
+	[[ $n == opening ]] || port=9301
+	lab exec alpha -- bash -c "exec 3<>/dev/tcp/127.0.0.1/$port; sleep 60" &
+	reached "$n"
+done
 over close-received vip 'echo started; sleep 1000' \
 	>"$scratch/cut-close-received.out" 2>/dev/null <&8 &
 check "close-received: the command runs" within 10 \
@@ -62,8 +78,32 @@ check "window: more than a pipe holds" test "$(stat -c %s "$scratch/window.out")
 check "window: no byte is wrong" cmp -n "$(stat -c %s "$scratch/window.out")" \
 	"$scratch/window.out" <(seq 10000000)
 cut_lives opening
+cut_lives refused
 cut_lives close-received
-refuses "no client heard of a reset" grep -Ei 'reset by peer|broken pipe|corrupted' \
-	"$scratch"/*.err "$scratch"/master-*.out
+is "opening: the client's connection, and its end" \
+	"$(grep -v ready "$scratch/opened.out" | xargs)" "connection 0 bytes"
+is "refused: so often" "$(grep -c 'port 9: failed' "$scratch/master-refused.out")" 1
+is "refused: beta hears of it" "$(lab exec beta -- grep -c \
+	'open failed: connect failed' /var/log/sshd.log)" 1
+# lines FILE TEXT
+lines() {
+	grep -c ": channel [0-9]*: $2" "$1" || :
+}
+for n in opening refused close-received; do
+	f=$scratch/master-$n.out
+	check "$n: only the listener of its socket is left at the client" within 5 eval \
+		'(($(lines "$f" new) == $(lines "$f" free:) + 1))'
+done
+for n in opening refused; do
+	is "$n: opened so often" "$(lines "$scratch/master-$n.out" 'new forwarded-tcpip')" 1
+done
+beta_has_none() {
+	lab exec beta -- cat /var/log/sshd.log >"$scratch/sshd"
+	(($(lines "$scratch/sshd" new) == $(lines "$scratch/sshd" free:)))
+}
+check "beta has no channel left" within 5 beta_has_none
+is "beta's channels" "$(lines "$scratch/sshd" new)" "$((10 + $(grep -c ' confirm session' "$scratch/sshd")))"
+refuses "no client heard of a reset" eval 'cat "$scratch"/*.err "$scratch"/master-*.out |
+	grep -v ^debug2: | grep -Ei "reset by peer|broken pipe|corrupted"'
 no_login_on_survivor
 done_testing

@@ -19,7 +19,7 @@ exec 8<>"$scratch/silence"
 # Half of an echo is on the wire.
 for n in gcm ctr; do
 	declare -n cipher=$n
-	login "$n" vip "${cipher[@]}" -o Compression=yes -v -E "$scratch/login-$n.out"
+	login "$n" "$family" "${cipher[@]}" -o Compression=yes -v -E "$scratch/login-$n.out"
 	is "$n: compression" "$(grep -o 'compression: .*' "$scratch/login-$n.out" |
 		sort -u | tr -d '\r')" 'compression: none'
 	at_point part-written
@@ -31,16 +31,16 @@ in_pieces() {	# NAME BYTES
 	pieces=(-o "ProxyCommand=$top/regress/e2e/dribble.py %h %p $scratch/pieces-$1 $2")
 }
 in_pieces input 1000
-master input "${gcm[@]}" "${pieces[@]}" vip
+master input "${gcm[@]}" "${pieces[@]}" "$family"
 touch "$scratch/pieces-input"
 cut input input vip 'cat >/dev/null; sleep 1000' <"$scratch/piece"
 in_pieces block 1000
-master block "${ctr[@]}" "${pieces[@]}" vip
+master block "${ctr[@]}" "${pieces[@]}" "$family"
 touch "$scratch/pieces-block"
 cut block input-block vip 'cat >/dev/null; sleep 1000' <"$scratch/piece"
 # So has the second one of its key exchange.
 in_pieces kex 24
-login kex vip "${ctr[@]}" "${pieces[@]}" -v -E "$scratch/login-kex.out"
+login kex "$family" "${ctr[@]}" "${pieces[@]}" -v -E "$scratch/login-kex.out"
 at_point cut-kex-block
 touch "$scratch/pieces-kex"
 pty kex 'send \r~R'
@@ -70,8 +70,8 @@ END
 chmod +x "$scratch/ssh-for-scp"
 lab exec alpha -- cp "$scratch/file" /home/file
 in_pieces up 1000
-master up "${pieces[@]}" vip
-master down vip
+master up "${pieces[@]}" "$family"
+master down "$family"
 scp_over up "$scratch/file" vip:copy
 check "up: it has begun" within 10 lab exec alpha -- sh -c "test -s ~$USER_NAME/copy"
 at_point cut-input

@@ -10,8 +10,8 @@ lab_up --input hold
 serve_streams
 # Less than a channel's window.
 lab exec client -- sysctl -qw net.ipv4.tcp_rmem='4096 131072 262144'
-login keys vip
-master w vip -L "127.0.0.1:7001:$TARGET:7000"
+login keys "$family"
+master w "$family" -L "127.0.0.1:7001:$target:7000"
 protected_again 2
 stream down 127.0.0.1:7001 none 0
 stream both 127.0.0.1:7001 2000 0

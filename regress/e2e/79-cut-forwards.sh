@@ -52,12 +52,9 @@ def one(c, port):
         os.write(1, f"{port} {e}\n".encode())
     c.close()
 def serve(port):
-    s = socket.socket()
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
     if port in (7004, 7005, 7007):
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    s.bind(("", port))
-    s.listen()
     os.write(1, f"{port} ready\n".encode())
     while True:
         c, a = s.accept()
@@ -68,7 +65,7 @@ END
 lab exec target -- python3 "$scratch/target.py" "$scratch/go" >"$scratch/target.out" 2>&1 &
 check "servers" within 15 eval '(($(grep -c ready "$scratch/target.out") == 7))'
 deaf=(INPUT -p tcp --dport 7006 -j DROP)
-lab exec target -- iptables -w -A "${deaf[@]}"
+lab exec target -- "$iptables" -w -A "${deaf[@]}"
 
 # A client of -L: sends all and ends that direction; or does so when it has heard the
 # other out and is told to; or sends all and breaks off when it is told to.
@@ -103,23 +100,23 @@ client() {
 mkfifo "$scratch/unread"
 exec 9<>"$scratch/unread"
 for n in connecting output window eof-received close-sent; do
-	master "$n" vip
+	master "$n" "$family"
 done
-master eof-sent vip -L "7102:$TARGET:7002"
-master eof-both vip -v -L "7105:$TARGET:7005"
-master close-received vip -L "7107:$TARGET:7007"
+master eof-sent "$family" -L "7102:$target:7002"
+master eof-both "$family" -v -L "7105:$target:7005"
+master close-received "$family" -L "7107:$target:7007"
 head -c 1500K /dev/urandom >"$scratch/bytes"
 sum_of() { sha256sum | awk '{ print $1 }'; }
 sum="$(stat -c %s "$scratch/bytes") $(sum_of <"$scratch/bytes")"
 nothing="0 $(sum_of </dev/null)"
 
-cut connecting connecting -W "$TARGET:7006" vip </dev/null
-cut output output -W "$TARGET:7001" vip <"$scratch/bytes"
+cut connecting connecting -W "$target:7006" vip </dev/null
+cut output output -W "$target:7001" vip <"$scratch/bytes"
 at_point cut-window
-over window -W "$TARGET:7003" vip >&9 2>"$scratch/cut-window.err" </dev/null &
+over window -W "$target:7003" vip >&9 2>"$scratch/cut-window.err" </dev/null &
 cut_job[window]=$!
 reached window
-cut eof-received eof-received -W "$TARGET:7004" vip </dev/null
+cut eof-received eof-received -W "$target:7004" vip </dev/null
 at_point cut-eof-sent
 client eof-sent 7102 late
 reached eof-sent
@@ -130,7 +127,7 @@ check "eof-both: its client has ended" within 10 \
 	grep -q 'send eof' "$scratch/master-eof-both.out"
 touch "$scratch/go-7005"
 reached eof-both
-cut close-sent close-sent -W "$TARGET:7001" vip </dev/null
+cut close-sent close-sent -W "$target:7001" vip </dev/null
 client close-received 7107 break
 # Its client hears of a client's end when it has something for it.
 check "close-received: its target has some" within 10 eval 'lab exec target -- \
@@ -142,7 +139,7 @@ touch "$scratch/go-7007"
 reached close-received
 lab crash alpha
 touch "$scratch/go"
-lab exec target -- iptables -w -D "${deaf[@]}"
+lab exec target -- "$iptables" -w -D "${deaf[@]}"
 # Its own descriptor: ssh leaves ours without waiting.
 timeout 20 head -c "$(seq 1000000 | wc -c)" <"$scratch/unread" >"$scratch/window" || :
 check "window: every byte" cmp "$scratch/window" <(seq 1000000)

@@ -7,10 +7,12 @@
 . "$(dirname "$0")/lib.bash"
 . "$top/regress/e2e/master.bash"
 . "$top/regress/e2e/forward.bash"
+address=10.77.0.4
+[[ $family == vip ]] || address='[fd77::4]'
 # The target's address is permitted, and what stands for a name isn't looked up.
 lab_up --input hold \
-	--set "beta/sshd.PermitOpen=*:7001 *:7002 *:7004 *:7005 *:7006 10.77.0.4:7007 target:7008"
-is "target" "$TARGET" 10.77.0.4
+	--set "beta/sshd.PermitOpen=*:7001 *:7002 *:7004 *:7005 *:7006 $address:7007 target:7008"
+is "target" "$target" "$address"
 
 lab exec target -- python3 "$top/regress/e2e/ticks.py" 7000 7001 7004 7007 7008 \
 	>"$scratch/target.out" 2>&1 &
@@ -30,7 +32,7 @@ while b := c.recv(100):
 check "a Unix-domain socket" within 15 grep -q ready "$scratch/socket.out"
 # SYNs to these ports are not answered for now.
 for port in 7001 7005 7006; do
-	lab exec target -- iptables -w -A INPUT -p tcp --dport "$port" -j DROP
+	lab exec target -- "$iptables" -w -A INPUT -p tcp --dport "$port" -j DROP
 done
 
 ends() {
@@ -41,11 +43,11 @@ syns_left() {
 	(($(lab exec "$victim" -- ss -tnH state syn-sent | wc -l) == $1))
 }
 
-master m vip -L "127.0.0.1:7000:$TARGET:7000" -L "127.0.0.1:7001:$TARGET:7001" \
-	-L "127.0.0.1:7002:$TARGET:7002" -L "127.0.0.1:7005:$TARGET:7005" \
-	-L "127.0.0.1:7006:$TARGET:7006" -L "127.0.0.1:7007:$TARGET:7007" \
-	-L "127.0.0.1:7008:$TARGET:7008" \
-	-L "127.0.0.1:7004:$TARGET:7004" -L 127.0.0.1:7003:/run/echo.sock
+master m "$family" -L "127.0.0.1:7000:$target:7000" -L "127.0.0.1:7001:$target:7001" \
+	-L "127.0.0.1:7002:$target:7002" -L "127.0.0.1:7005:$target:7005" \
+	-L "127.0.0.1:7006:$target:7006" -L "127.0.0.1:7007:$target:7007" \
+	-L "127.0.0.1:7008:$target:7008" \
+	-L "127.0.0.1:7004:$target:7004" -L 127.0.0.1:7003:/run/echo.sock
 adoptable 1
 from forbidden 7000
 from named 7008
@@ -65,7 +67,7 @@ check "three attempts are under way" within 10 syns_left 3
 lab exec "$(other "$victim")" -- sysctl -qw net.ipv4.tcp_syn_retries=1
 crash_serving
 for port in 7001 7005; do
-	lab exec target -- iptables -w -D INPUT -p tcp --dport "$port" -j DROP
+	lab exec target -- "$iptables" -w -D INPUT -p tcp --dport "$port" -j DROP
 done
 from late 7004
 from refused 7002

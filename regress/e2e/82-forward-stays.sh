@@ -35,8 +35,8 @@ for h in alpha beta target; do
 done
 far=$(lab exec target -- ip -j -6 addr show dev svc0 scope link | jq -r \
 	'[.[0].addr_info[] | select(.scope == "link")][0].local')
-master m vip -L 7001:127.0.0.1:7000 -L '7002:[::1]:7000' -L 7003:169.254.77.3:7000 \
-	-L "7004:[$far%svc0]:7000" -L "7005:$TARGET:7000"
+master m "$family" -L 7001:127.0.0.1:7000 -L '7002:[::1]:7000' -L 7003:169.254.77.3:7000 \
+	-L "7004:[$far%svc0]:7000" -L "7005:$target:7000"
 adoptable 1
 leads loopback 7001
 leads loopback6 7002
@@ -56,7 +56,7 @@ for way in "hold --set sshd.JeebsForwardSource=no" "tap"; do
 	lab_up --input $way
 	ticks target
 	name=m-${way%% *}
-	master "$name" vip -L "7001:$TARGET:7000"
+	master "$name" "$family" -L "7001:$target:7000"
 	adoptable 1
 	leads target 7001
 	crash_serving

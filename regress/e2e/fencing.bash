@@ -103,3 +103,15 @@ start_sshd() {
 restart_jeebsd() {
 	start_jeebsd "$1" 'kill -KILL "$(</run/jeebsd.pid)" "${@:2}"' "${@:2}"
 }
+
+# build_ahead PROGRAM CLOCK: a clock that PROGRAM has if it is started by what follows
+# LD_PRELOAD=$scratch/ahead.so, and that set_ahead SECONDS moves at once.
+build_ahead() {
+	"${CC:-gcc}" -O2 -Wall -shared -fPIC -D "PROGRAM=\"$1\"" -D "CLOCK=$2" \
+		-o "$scratch/ahead.so" "$top/regress/e2e/ahead.c"
+	export JEEBS_LAB_AHEAD=$scratch/ahead
+	set_ahead 0
+}
+set_ahead() {
+	printf '%09d\n' "$1" 1<>"$scratch/ahead"
+}

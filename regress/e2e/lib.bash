@@ -94,7 +94,10 @@ trap 'exit 130' INT TERM
 
 # lab_up ARGS...: up, with its variables set. LAB_ARGS="--mirror off", say, runs
 # a test under other settings. Every lab is audited but those with --stock, and
-# those before which `unaudited` is set to the reason why that can't be.
+# those before which `unaudited` is set to the reason why that can't be. What a test
+# that says $family for the service does over IPv6, too, takes $target and $iptables.
+family=vip
+[[ $tid != *-v6 ]] || family=vip6
 lab_up() {
 	local audit=--audit
 	if [[ " $* " == *" --stock "* || ${unaudited-} ]]; then
@@ -104,6 +107,8 @@ lab_up() {
 	# shellcheck disable=SC2086
 	lab up $audit ${LAB_ARGS-} "$@"
 	eval "$(lab env)"
+	target=$TARGET iptables=iptables
+	[[ $family == vip ]] || target="[$TARGET6]" iptables=ip6tables
 	recording=$audit
 }
 
