@@ -200,6 +200,8 @@ Daemon::forget_earlier()
 	forget_at_.reset();
 	forget_at_most_.reset();
 	forget_timer_.cancel();
+	// What nobody has named since the start may end from here on.
+	commit_log::line("forget");
 	bool done = net_.forget_earlier();
 	if (gate_)
 		if (auto r = gate_->forget_earlier(role_.serving()); !r) {

@@ -74,7 +74,8 @@ QueueRules::rules(const std::string &statement, Earlier earlier) const
 		queue(Queued::matching, match);
 	if (spec_.all)
 		queue(Queued::all, "");
-	for (Queued which : {Queued::matching, Queued::all})
+	for (Queued which : spec_.all ? std::vector{Queued::matching, Queued::all} :
+	    std::vector{Queued::matching})
 		for (bool v6 : {false, true}) {
 			const std::string type = v6 ? "ipv6_addr" : "ipv4_addr";
 			sets += "add set " + table + " " + set_name(which, v6) +
@@ -83,7 +84,8 @@ QueueRules::rules(const std::string &statement, Earlier earlier) const
 		}
 	return "add table " + table + "\n" +
 	    (earlier == Earlier::remove ? "delete table " + table + "\n"
-	    "add table " + table + "\n" : "") + sets + flush_sets(Queued::all) +
+	    "add table " + table + "\n" : "") + sets +
+	    (spec_.all ? flush_sets(Queued::all) : "") +
 	    (earlier == Earlier::flush ? flush_sets(Queued::matching) : "") +
 	    "add chain " + chain + " { type filter hook " + spec_.hook +
 	    " priority " + std::to_string(spec_.priority) +

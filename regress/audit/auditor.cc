@@ -93,6 +93,9 @@ Auditor::event(size_t log, const Event &e)
 	case EventKind::start:
 		port_ = e.port;
 		lose(log);
+		for (auto &[flow, all] : flows_)
+			for (auto &c : all)
+				c->named &= c->owner != log;
 		break;
 	case EventKind::vip:
 		vips_.insert(e.address);
@@ -103,6 +106,9 @@ Auditor::event(size_t log, const Event &e)
 		break;
 	case EventKind::void_all:
 		lose(log);
+		break;
+	case EventKind::forget:
+		forget(log);
 		break;
 	case EventKind::held:
 	case EventKind::input:
@@ -179,6 +185,7 @@ Auditor::session_event(size_t log, const Event &e)
 	case EventKind::session:
 		if (c->owner == nobody)
 			c->owner = log;
+		c->named = true;
 		break;
 	case EventKind::unprotect:
 		c->gated = false;
@@ -218,6 +225,7 @@ Auditor::forward_event(size_t log, const Event &e)
 	}
 	if (!c.rcv)
 		c.rcv = e.rcv;
+	c.named |= c.owner == log;
 	by_sid_[e.sid] = {&c, c.input_offset(*e.rcv)};
 }
 
@@ -279,6 +287,7 @@ Auditor::adopt(size_t log, const Event &e, Connection &c, uint64_t out)
 	c.owner = log;
 	c.holder = nobody;
 	c.gated = c.stranded = false;
+	c.named = true;
 	c.covered_from.reset();
 }
 
@@ -304,6 +313,19 @@ Auditor::lose(size_t log)
 				c->holder = nobody;
 				c->loses_input();
 			}
+}
+
+void
+Auditor::forget(size_t log)
+{
+	for (auto &[flow, all] : flows_)
+		for (auto &c : all) {
+			if (c->owner != log || c->named || !c->gated)
+				continue;
+			c->ended = fmt::format("{} has forgotten it", name(log));
+			c->gated = false;
+			c->covered_from.reset();
+		}
 }
 
 void

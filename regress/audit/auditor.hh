@@ -63,6 +63,7 @@ private:
 	void adopt(size_t log, const Event &, Connection &, uint64_t out);
 	void strand(size_t host);
 	void lose(size_t log);
+	void forget(size_t log);
 	Connection *named(const Event &);
 
 	void as_vip(const Packet &, size_t host);

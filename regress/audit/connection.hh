@@ -41,6 +41,7 @@ struct Connection {
 	Stamp held_at = 0;
 	size_t holder = nobody;		// could adopt it
 	bool stranded = false;		// its owner lost power
+	bool named = true;		// since its owner's jeebsd started
 	std::string ended;		// the log's line that it is over
 
 	// Offset of a sequence number near what was sent last; may be < 0.

@@ -25,7 +25,7 @@ constexpr struct {
 	{"protect", EventKind::protect}, {"unprotect", EventKind::unprotect},
 	{"retire", EventKind::retire}, {"over", EventKind::over},
 	{"adopt", EventKind::adopt}, {"go-on", EventKind::go_on},
-	{"reset", EventKind::reset},
+	{"reset", EventKind::reset}, {"forget", EventKind::forget},
 };
 
 std::string_view
@@ -213,6 +213,8 @@ get_fields(Fields &f, Event &e)
 		break;
 	case EventKind::void_all:
 		e.text = f.text("why");
+		break;
+	case EventKind::forget:
 		break;
 	case EventKind::session:
 	case EventKind::retire:

@@ -17,7 +17,7 @@ enum class EventKind {
 	start, vip, state, gate, vips,
 	open, forward, held, input, lost, void_all, cover,
 	session, offer, protect, unprotect, retire, over, adopt, go_on,
-	reset,
+	reset, forget,
 	dark,		// power cut: from the lab, not from the host
 };
 

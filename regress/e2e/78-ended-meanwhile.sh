@@ -5,7 +5,6 @@
 # it sends something, that the connection is closed. Another one goes on, protected.
 . "$(dirname "$0")/lib.bash"
 . "$top/regress/e2e/fencing.bash"
-unaudited="for the auditor the session that ended is protected for good"
 # That of timers; all that the fence rests on has CLOCK_BOOTTIME.
 build_ahead monitor/jeebsd CLOCK_MONOTONIC
 lab_up --set "timing.detect=${detect}ms"

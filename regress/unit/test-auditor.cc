@@ -62,6 +62,23 @@ BOOST_AUTO_TEST_CASE(content_across_segments_and_the_wrap)
 	BOOST_TEST(found() == "content");
 }
 
+// A jeebsd that was started anew.
+BOOST_AUTO_TEST_CASE(a_session_that_nobody_names_ends_when_it_is_forgotten)
+{
+	for (bool named : {false, true}) {
+		AuditLan lan;
+		lan.protected_session();
+		lan.line(alpha, "start host=alpha peer=x epoch=2 "
+		    "lease=500000000 port=22");
+		lan.lease(alpha, 500);
+		if (named)
+			lan.line(alpha, "session n=1 " + lan.flow() + " rcv=1001");
+		lan.line(alpha, "forget");
+		lan.server(alpha, 10, "", tcp_rst | tcp_ack);
+		BOOST_TEST(lan.found() == (named ? "ending" : ""));
+	}
+}
+
 BOOST_AUTO_TEST_CASE(another_initial_number_for_a_connection)
 {
 	protected_session();
