@@ -19,6 +19,7 @@ namespace {
 
 constexpr size_t max_candidates = 16;
 constexpr std::chrono::seconds stranger_line_pause(10);
+constexpr std::chrono::seconds settled_after(1);
 
 } // namespace
 
@@ -296,8 +297,7 @@ void Link::Impl::lost(const ConnectionPtr &c, const std::string &reason)
 		stats.queued = 0;
 		stats.last_down = reason;
 		// Two that agree on nothing else don't try again all the time.
-		if (std::chrono::steady_clock::now() - up_since_ >
-		    options.retry_max)
+		if (std::chrono::steady_clock::now() - up_since_ > settled_after)
 			retry_ = options.retry_min;
 		log::warning("link: down: {}", reason);
 		if (handlers_.down)

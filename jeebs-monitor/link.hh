@@ -53,7 +53,7 @@ struct LinkOptions {
 	std::string peer_name;		// its HELLO must say this
 	std::string peer_pin;
 	ms retry_min{10};		// between attempts, doubling
-	ms retry_max{500};
+	ms retry_max{100};
 	ms connect_timeout{500};	// a peer that boots isn't waited for longer
 	ms handshake_timeout{3000};	// TLS and HELLO
 	ms dead_after{2000};		// silence that ends a connection
