@@ -162,12 +162,13 @@ Daemon::start(service_manager::Descriptors earlier)
 	if (!vip_here)
 		return tl::unexpected(vip_here.error());
 	Result<void> r = net_.open();
+	// What is of no use would have the queue for good.
+	service_manager::forget(input_queue_name);
 	if (r)
 		r = gate_ ? gate_->install(std::move(earlier[input_queue_name])) :
 		    InputGate(io_, link_, input_queue).remove();
 	if (!r)
 		return fail("input-commit: " + r.error().what);
-	service_manager::forget(input_queue_name);
 	if (gate_)
 		service_manager::keep(input_queue_name, gate_->fd());
 	r = heartbeat_.start();

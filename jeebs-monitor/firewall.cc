@@ -6,6 +6,7 @@
 #include <linux/netfilter.h>
 
 #include "jeebs-testing.h"
+#include "log.hh"
 #include "nft-elements.hh"
 #include "nft.hh"
 #include "rtnl.hh"
@@ -28,8 +29,8 @@ hex_number(const IpAddr &addr)
 }
 
 /**
- * To no interface (net/netfilter/nf_dup_netdev.c): it is gone, and TCP takes it for
- * sent.
+ * To an interface that nobody has (net/netfilter/nf_dup_netdev.c): it is gone, and TCP
+ * takes it for sent.
  */
 constexpr const char *swallow = "fwd to 2147483647";
 
@@ -136,8 +137,9 @@ Firewall::Impl::protected_rules() const
  * What doesn't leave for want of a lease. Dropped here it is local congestion to TCP
  * (net/ipv4/tcp_output.c, tcp_send_probe0): good for what is in flight, which is tried
  * each half second and so goes on soonest; but a connection that has none in flight
- * and something to say is gone after tcp_retries2 such tries, 7.5 s. So each segment
- * is in flight after its first try.
+ * and something to say, or asks a closed window, is gone after tcp_retries2 such
+ * tries, 7.5 s. So what has a place in the stream is in flight after its first try,
+ * which costs a short stall a retransmission; and what hasn't is never congested.
  */
 std::string
 Firewall::Impl::silence() const
@@ -149,11 +151,18 @@ Firewall::Impl::silence() const
 		const std::string key = std::string(ip) + " saddr . tcp sport . " +
 		    ip + " daddr . tcp dport . tcp sequence";
 		text += "add set " + table + " " + set + " { typeof " + key +
-		    "; flags dynamic, timeout; timeout 1m; size 65536; }\n" +
-		    rule + key + " @" + set + " drop\n" +
-		    rule + "add @" + set + " { " + key + " } " + swallow + "\n";
+		    "; flags dynamic, timeout; timeout 1m; size 65536; }\n";
+		/* One byte behind the TCP header is enough to be a payload. */
+		for (const std::string what : {"@ih,0,8 >= 0",
+		    "tcp flags & (syn | fin) != 0"})
+			text += rule + key + " @" + set + " " + what +
+			    " update @" + set + " { " + key + " } drop\n" +
+			    rule + what + " add @" + set + " { " + key + " } " +
+			    swallow + "\n";
 	}
-	return text;
+	return text + rule + "meta l4proto tcp @ih,0,8 >= 0 drop\n" + rule +
+	    "tcp flags & (syn | fin) != 0 drop\n" + rule +
+	    "meta l4proto tcp " + swallow + "\n";
 }
 
 /** Whatever is in them already; no lease. */
@@ -178,8 +187,15 @@ Firewall::Impl::make(const std::string &begin, bool enforced)
 {
 	const std::string all = begin + protected_sets() + chains(enforced);
 	const std::string drop = "add rule " + table + " silence drop\n";
-	auto r = nft.run(all + silence() + drop);
-	return r ? r : nft.run(all + drop);
+	auto with_silence = nft.run(all + silence() + drop);
+	if (with_silence)
+		return {};
+	auto r = nft.run(all + drop);
+	if (r)
+		log::warning("{}: what may not leave is dropped at once, and "
+		    "connections that aren't protected may end in a stall of 7 s "
+		    "and more: {}", config.interface, with_silence.error().what);
+	return r;
 }
 
 Result<void>

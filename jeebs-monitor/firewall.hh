@@ -37,9 +37,9 @@ public:
 	Firewall &operator=(const Firewall &) = delete;
 
 	/**
-	 * Makes the table anew, in one transaction with the removal of an
-	 * earlier run's: enforced or not, no lease. The flows that the earlier
-	 * run protected stay protected until forget_earlier().
+	 * Makes the table, or in one transaction makes an earlier run's ours:
+	 * enforced or not, no lease. The flows that the earlier run protected
+	 * stay protected until forget_earlier().
 	 */
 	[[nodiscard]] Result<void> install(bool enforced);
 	/** From here on this run's flows are the only protected ones. */

@@ -29,15 +29,19 @@ InputCommit::open(const Flow &flow, uint64_t sid, uint32_t rcv_base,
 	s.floor = s.shipped_to;
 	s.sent.clear();
 	s.takes.reset();
+	std::vector<uint32_t> resets;
 	for (const Kept &k : std::exchange(s.kept, {})) {
 		const auto segment = *Segment::parse(k.packet.bytes());
 		kept_bytes_ -= k.packet.size();
 		if (segment.has(tcp_rst))
-			reset(s, k.id);
+			resets.push_back(k.id);
 		else
 			ship(s, k.id, segment);
 		mixed_to_ = shipped();
 	}
+	// What is repeated comes behind what nobody has read yet.
+	for (uint32_t id : resets)
+		reset(s, id);
 }
 
 uint64_t

@@ -192,10 +192,11 @@ InputGate::forget_earlier(bool pass)
 Result<void>
 InputGate::remove()
 {
-	auto r = impl_->rules.remove();
+	// With the rules the kernel drops what waits.
 	for (const Flow &flow : impl_->commit.covered())
 		impl_->commit.uncover(flow);
 	impl_->commit.forget_left_over();
+	auto r = impl_->rules.remove();
 	impl_->left_over = false;
 	impl_->covers.clear();
 	impl_->takes.clear();

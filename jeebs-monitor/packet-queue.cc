@@ -3,10 +3,12 @@
 
 #include <array>
 #include <chrono>
+#include <optional>
 #include <thread>
 
 // Before the kernel's headers, which then leave its types alone.
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <libmnl/libmnl.h>
@@ -25,6 +27,9 @@ constexpr int receive_buffer = 32 << 20;
 constexpr int bind_tries = 100;
 constexpr std::chrono::milliseconds bind_pause(10);
 constexpr size_t packets_per_turn = 256;
+constexpr size_t drain_at_most = 1U << 18;
+constexpr int answer_patience = 500;	// ms
+constexpr int answer_tries = 3;
 
 } // namespace
 
@@ -38,10 +43,13 @@ struct PacketQueue::Impl {
 	[[nodiscard]] Result<void> go_on(UniqueFd earlier, uint32_t length,
 	    bool whole);
 	[[nodiscard]] Result<void> set_up(uint32_t length, bool whole);
+	void drain();
+	[[nodiscard]] std::optional<int> answer(uint32_t to);
 	[[nodiscard]] Result<void> configure(nlmsghdr *);
 	[[nodiscard]] Result<void> bind(uint32_t length, bool whole);
 	void message(const nlmsghdr *);
-	void verdict(uint16_t type, uint32_t id, uint32_t verdict);
+	bool verdict(uint16_t type, uint32_t id, uint32_t verdict);
+	[[nodiscard]] Result<void> repeat_all();
 
 	uint16_t number;
 	Callback callback;
@@ -50,6 +58,9 @@ struct PacketQueue::Impl {
 	ReadWaiter waiter;
 	uint64_t overruns = 0;
 	bool paused = false;
+	/* Not those of verdicts, 0, nor likely an earlier process's. */
+	uint32_t next_request = static_cast<uint32_t>(
+	    std::chrono::steady_clock::now().time_since_epoch().count()) | 1;
 	std::array<uint8_t, 0xffff + 4096> buffer;
 };
 
@@ -71,31 +82,63 @@ PacketQueue::Impl::open_socket()
 	return {};
 }
 
+/** What is in the socket; the packets stay in the kernel. */
+void
+PacketQueue::Impl::drain()
+{
+	for (size_t i = 0; i < drain_at_most; i++)
+		if (::recv(fd.get(), buffer.data(), buffer.size(),
+		    MSG_DONTWAIT) < 0 && errno != ENOBUFS)
+			return;
+}
+
+/** The kernel's error for that request; nothing: it was lost. */
+std::optional<int>
+PacketQueue::Impl::answer(uint32_t to)
+{
+	for (size_t i = 0; i < drain_at_most; i++) {
+		pollfd p{fd.get(), POLLIN, 0};
+		if (poll(&p, 1, answer_patience) != 1)
+			return std::nullopt;
+		const ssize_t n = ::recv(fd.get(), buffer.data(), buffer.size(),
+		    MSG_DONTWAIT);
+		const auto *message =
+		    reinterpret_cast<const nlmsghdr *>(buffer.data());
+		if (n < 0 || !mnl_nlmsg_ok(message, static_cast<int>(n)))
+			return std::nullopt;
+		/* Of an earlier process there may be others. */
+		if (message->nlmsg_type == NLMSG_ERROR &&
+		    message->nlmsg_seq == to &&
+		    mnl_nlmsg_get_payload_len(message) >= sizeof(nlmsgerr))
+			return -static_cast<const nlmsgerr *>(
+			    mnl_nlmsg_get_payload(message))->error;
+	}
+	return std::nullopt;
+}
+
 Result<void>
 PacketQueue::Impl::configure(nlmsghdr *request)
 {
 	request->nlmsg_flags |= NLM_F_ACK;
-	if (::send(fd.get(), request, request->nlmsg_len, 0) < 0)
-		return fail_errno("cannot configure the packet queue");
-	/* Packets of an earlier process may come before the answer. */
-	for (;;) {
-		const ssize_t n = ::recv(fd.get(), buffer.data(), buffer.size(),
-		    0);
-		const auto *answer =
-		    reinterpret_cast<const nlmsghdr *>(buffer.data());
-		if (n < 0 && errno == ENOBUFS)
-			continue;
-		if (n < 0 || !mnl_nlmsg_ok(answer, static_cast<int>(n)))
+	for (int tries = 0; tries < answer_tries; tries++) {
+		/*
+		 * A socket that once was full gets nothing, answers neither, until
+		 * it is empty (net/netlink/af_netlink.c, NETLINK_S_CONGESTED).
+		 */
+		drain();
+		request->nlmsg_seq = next_request++;
+		if (::send(fd.get(), request, request->nlmsg_len, 0) < 0)
 			return fail_errno("cannot configure the packet queue");
-		if (answer->nlmsg_type != NLMSG_ERROR)
+		const auto error = answer(request->nlmsg_seq);
+		if (!error)
 			continue;
-		if (mnl_cb_run(answer, static_cast<size_t>(n), 0, 0, nullptr,
-		    nullptr) < 0)
-			return fail_errno("cannot bind packet queue " +
-			    std::to_string(number) +
-			    " (is another jeebsd using it?)");
-		return {};
+		if (*error == 0)
+			return {};
+		errno = *error;
+		return fail_errno("cannot bind packet queue " +
+		    std::to_string(number) + " (is another jeebsd using it?)");
 	}
+	return fail("the packet queue doesn't answer", ETIMEDOUT);
 }
 
 Result<void>
@@ -131,7 +174,23 @@ PacketQueue::Impl::set_up(uint32_t length, bool whole)
 	    htonl(whole ? NFQA_CFG_F_GSO : 0));
 	mnl_attr_put_u32(config, NFQA_CFG_MASK,
 	    htonl(NFQA_CFG_F_FAIL_OPEN | NFQA_CFG_F_GSO));
-	return configure(config);
+	return configure(config).and_then([this] { return repeat_all(); });
+}
+
+/**
+ * Whatever waits, and wasn't read by this process: what it accepts all before a
+ * packet by it must have read. Ids are compared as 32 bits of a circle and begin
+ * anywhere: a half, the other one, and what was behind that. Of an empty one the
+ * kernel says that it is.
+ */
+Result<void>
+PacketQueue::Impl::repeat_all()
+{
+	for (uint32_t last : {uint32_t{INT32_MAX}, UINT32_MAX,
+	    uint32_t{INT32_MAX}})
+		if (!verdict(NFQNL_MSG_VERDICT_BATCH, last, NF_REPEAT))
+			return fail_errno("cannot have the packet queue repeat");
+	return {};
 }
 
 Result<void>
@@ -144,17 +203,10 @@ PacketQueue::Impl::go_on(UniqueFd earlier, uint32_t length, bool whole)
 	    &size) != 0 || family != AF_NETLINK || protocol != NETLINK_NETFILTER)
 		return fail("isn't a socket of netfilter's");
 	fd = std::move(earlier);
-	if (auto r = set_up(length, whole); !r) {
+	auto r = set_up(length, whole);
+	if (!r)
 		fd.reset();
-		return r;
-	}
-	/*
-	 * All ids, which are compared as 32 bits of a circle, and begin anywhere.
-	 * Of an empty half the kernel says that it is.
-	 */
-	verdict(NFQNL_MSG_VERDICT_BATCH, INT32_MAX, NF_REPEAT);
-	verdict(NFQNL_MSG_VERDICT_BATCH, UINT32_MAX, NF_REPEAT);
-	return {};
+	return r;
 }
 
 void
@@ -174,15 +226,15 @@ PacketQueue::Impl::message(const nlmsghdr *message)
 	callback(ntohl(header->packet_id), payload);
 }
 
-void
+bool
 PacketQueue::Impl::verdict(uint16_t type, uint32_t id, uint32_t what)
 {
 	alignas(nlmsghdr) std::array<char, 128> request;
 	nlmsghdr *answer = nfq_nlmsg_put(request.data(), type, number);
 	nfq_nlmsg_verdict_put(answer, static_cast<int>(id),
 	    static_cast<int>(what));
-	/* An error means that the packet is gone from the queue already. */
-	(void)::send(fd.get(), answer, answer->nlmsg_len, 0);
+	/* An answer means that the packet is gone from the queue already. */
+	return ::send(fd.get(), answer, answer->nlmsg_len, 0) >= 0;
 }
 
 PacketQueue::PacketQueue(boost::asio::io_context &io, uint16_t number,

@@ -170,8 +170,11 @@ QueueRules::install(bool keep)
 {
 	if (keep)
 		return install(Earlier::keep);
-	auto r = install(Earlier::flush);
-	return r ? r : install(Earlier::remove);
+	if (auto r = install(Earlier::flush); r)
+		return r;
+	for (const char *program : {"iptables", "ip6tables"})
+		(void)iptables(program, "-D");
+	return install(Earlier::remove);
 }
 
 Result<void>

@@ -254,6 +254,29 @@ BOOST_AUTO_TEST_CASE(packets_wait_for_the_next_jeebsd)
 	BOOST_TEST(info.tcpi_total_retrans == 0U);
 }
 
+// Whatever the one before left unread: answers of the kernel, or more than there was
+// room for.
+BOOST_AUTO_TEST_CASE(a_queue_in_any_state_is_taken_over)
+{
+	Alpha a(false);
+	a.cover();
+	for (int i = 0; i < 3; i++)
+		a.start(UniqueFd(dup(a.gate->fd())));
+	UniqueFd kept(dup(a.gate->fd()));
+	const int least = 1, nodelay = 1;
+	BOOST_REQUIRE(setsockopt(kept.get(), SOL_SOCKET, SO_RCVBUFFORCE, &least,
+	    sizeof(least)) == 0);
+	BOOST_REQUIRE(setsockopt(a.c.client.get(), IPPROTO_TCP, TCP_NODELAY,
+	    &nodelay, sizeof(nodelay)) == 0);
+	a.gate.reset();
+	for (uint64_t i = 0; i < 20; i++)
+		put(a.c.client.get(), pattern(i, 1));
+	a.start(std::move(kept));
+	a.cover();
+	must(a.gate->committed(a.arrived(20)));
+	BOOST_TEST(a.tcp_has(20));
+}
+
 BOOST_AUTO_TEST_CASE(a_descriptor_of_something_else_is_not_used)
 {
 	Alpha a(false);

@@ -226,6 +226,12 @@ BOOST_AUTO_TEST_CASE(a_reset_does_not_overtake)
 	BOOST_TEST(g.news() == "ship 8 at 0");
 	g.commit.link_down();
 	BOOST_TEST(g.news() == "repeat 6, repeat 7");
+	// Repeated, they come behind what nobody had read.
+	g.commit.packet(9, packet(10, 0, 5001, rst));
+	g.commit.packet(10, packet(0, 10, 5001));
+	g.commit.open(flow(5001), 9, rcv_base, 0);
+	BOOST_TEST(g.commit.committed(1));
+	BOOST_TEST(g.news() == "ship 9 at 0, accept 10, accept 9");
 	g.commit.uncover(flow());
 	g.commit.packet(8, packet(120, 0, 5000, rst));
 	BOOST_TEST(g.news() == "accept 8");
