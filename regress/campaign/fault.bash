@@ -37,8 +37,7 @@ kill_adopt() {
 # On purpose, and started anew when it has ended.
 stop_and_start() {
 	signal_jeebsd "$1" TERM
-	check "$1's jeebsd ends" within 10 lab exec "$1" -- bash -c \
-		'[[ ! -e /proc/$(</run/jeebsd.pid)/exe ]]'
+	check "$1's jeebsd ends" within 10 jeebsd_gone "$1"
 	start_jeebsd "$1"
 }
 

@@ -12,16 +12,14 @@ row "Standby ends on purpose"
 signal_jeebsd beta TERM
 stall a alpha 0
 check "alone at once" log_has alpha jeebsd.log 'primary-alone: .*beta resigned'
-check "beta's jeebsd is gone" within 5 lab exec beta -- bash -c \
-	'[[ ! -e /proc/$(</run/jeebsd.pid)/exe ]]'
+check "beta's jeebsd is gone" within 5 jeebsd_gone beta
 start_jeebsd beta
 protected_again
 
 row "Primary's jeebsd ends on purpose"
 signal_jeebsd alpha TERM
 stall a alpha 0
-check "alpha's jeebsd is gone" within 5 lab exec alpha -- bash -c \
-	'[[ ! -e /proc/$(</run/jeebsd.pid)/exe ]]'
+check "alpha's jeebsd is gone" within 5 jeebsd_gone alpha
 sleep 3
 refuses "no takeover" log_has beta jeebsd.log 'taking-over:|primary-alone:'
 stall a alpha 0

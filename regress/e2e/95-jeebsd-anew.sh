@@ -18,11 +18,7 @@ master m vip -L "127.0.0.1:7001:$TARGET:7000"
 stream s 127.0.0.1:7001 1000000 1000000
 streams_run
 
-port_of() {
-	lab exec client -- ss -Htnp | awk -v p="pid=${pty_pid[$1]}," \
-		'index($0, p) { sub(/.*:/, "", $4); print $4 }'
-}
-port_a=$(port_of a) port_b=$(port_of b)
+port_a=$(port_of "${pty_pid[a]}") port_b=$(port_of "${pty_pid[b]}")
 
 # resent PORT: segments that the client has sent twice from there.
 resent() {

@@ -100,11 +100,16 @@ target_has() {
 	(($(grep -c '^ok' "$scratch/target.out") == $1))
 }
 
-# target_is_whole N: of N connections every byte, and no reset.
-target_is_whole() {
+# target_has_all N: of N connections every byte.
+target_has_all() {
 	check "target has all streams whole" within 10 target_has "$1"
 	refuses "target complains" grep FAIL "$scratch/target.out"
 	capture_job=$far_job capture_pid=$far_pid stop_capture
+}
+
+# target_is_whole N: that, and no reset.
+target_is_whole() {
+	target_has_all "$1"
 	is "resets" "$(captured far 'dst port 7000 and
 		(tcp[tcpflags] & tcp-rst != 0 or (ip6 and ip6[53] & 4 != 0))' | wc -l)" 0
 }

@@ -288,6 +288,11 @@ signal_jeebsd() {
 	lab exec "$1" -- bash -c "kill -$2 \"\$(</run/jeebsd.pid)\""
 }
 
+# jeebsd_gone HOST: the one that was started there last.
+jeebsd_gone() {
+	lab exec "$1" -- bash -c '[[ ! -e /proc/$(</run/jeebsd.pid)/exe ]]'
+}
+
 # Killed, and given up by its service manager.
 stop_jeebsd() {
 	signal_jeebsd "$1" KILL
