@@ -229,6 +229,7 @@ Result<void> ExportSession::root(Bytes rec)
 	p_.by_sid[sid_] = shared_from_this();
 	commit_log::line("offer sid={:x} {} epoch={}", sid_, name(),
 	    chain->epoch());
+	carried_ = (is_protected_ || carried_) && shipper_->running();
 	state_ = State::open;
 	is_protected_ = false;
 	reason_ = "waits for the first commit";

@@ -94,6 +94,7 @@ void ExportSession::look()
 		return;
 	}
 	is_protected_ = true;
+	carried_ = false;
 	reason_.clear();
 	log::info("session {}: protected", id_);
 	if (p_.handlers.changed)
@@ -133,14 +134,14 @@ Result<void> ExportSession::closed()
 // The standby holds nothing of the session, certainly: it goes on alone.
 void ExportSession::unprotect(const std::string &reason)
 {
-	bool was = is_protected_;
+	bool was = is_protected_ || carried_;
 	shipper_->stop();
 	forwards_->release_all();
 	p_.by_sid.erase(sid_);
 	sid_ = 0;
 	older_.clear();
 	state_ = State::known;
-	is_protected_ = false;
+	is_protected_ = carried_ = false;
 	detach(reason);
 	log::warning("session {}: not protected any more: {}", id_,
 	    log::printable(reason));
@@ -161,7 +162,8 @@ void ExportSession::give_up(const std::string &why)
 	log::error("session {}: {}; protection ends", id_, reason_);
 	shipper_->stop();
 	state_ = State::dropping;
-	bool was = std::exchange(is_protected_, false);
+	bool was = is_protected_ || carried_;
+	is_protected_ = carried_ = false;
 	send_close(p_.sink, older_, sid_, reason_);
 	if (was && p_.handlers.changed)
 		p_.handlers.changed(info());
@@ -180,6 +182,7 @@ void ExportSession::standby_up()
 void ExportSession::link_down()
 {
 	offered_.reset();
+	carried_ = false;
 	if (forwards_)
 		forwards_->link_down();
 	if (state_ == State::open) {
@@ -211,7 +214,7 @@ void ExportSession::retire()
 	shipper_->stop();
 	p_.by_sid.erase(sid_);
 	retired_ = true;
-	is_protected_ = false;
+	is_protected_ = carried_ = false;
 	reason_ = "another host serves it";
 	if (auto ok = channel_->retire(); !ok && ok.error().errnum != EPIPE)
 		log::error("session {}: {}", id_, ok.error().what);
@@ -292,7 +295,7 @@ SessionInfo ExportSession::info() const
 	i.sid = sid_;
 	i.flow = flow_;
 	i.user = user_;
-	i.is_protected = is_protected_;
+	i.is_protected = is_protected_ || carried_;
 	i.stalled = state_ == State::open && !shipper_->running();
 	if (const auto &chain = shipper_->chain(); chain && sid_ != 0) {
 		i.epoch = chain->epoch();

@@ -228,6 +228,9 @@ private:
 	unsigned failed_offers_ = 0;	// of an open one, one after the other
 	std::shared_ptr<Forwards> forwards_;
 	bool is_protected_ = false;
+	// The incarnation before was, and no link was lost: it stays adoptable
+	// until this one is, with its forwards.
+	bool carried_ = false;
 	std::string reason_ = "no standby";
 };
 

@@ -62,6 +62,7 @@ enum phase { OFF, WAITING, PROTECTED };
 static struct {
 	enum phase phase;
 	int gated;		/* PROTECTED, or WAITING after it */
+	int closing;		/* no channel has anything to say any more */
 	int mon_fd;
 	int sock;
 	int timer;		/* timerfd, armed while WAITING */
@@ -146,10 +147,13 @@ try_start(struct ssh *ssh)
 		retry_soon();
 		return;
 	}
+	if (!ex.closing && !jeebs_forward_answered(ssh))
+		return;
 	ex.phase = PROTECTED;
 	ex.gated = 1;
 	if ((r = jeebs_recorder_start(ex.recorder, ssh)) != 0)
 		give_up(r, "checkpoint");
+	jeebs_testing_stop("first-record");
 	jeebs_testing_fault("session");
 	jeebs_testing_attack(ssh, ex.mon_fd);
 }
@@ -418,6 +422,7 @@ closing(struct ssh *ssh)
 	if (clock_gettime(CLOCK_MONOTONIC, &deadline) == -1)
 		return;
 	deadline.tv_sec += CLOSING_MS / 1000;
+	ex.closing = 1;
 	for (;;) {
 		if (ex.phase == WAITING)
 			try_start(ssh);

@@ -496,6 +496,20 @@ snapshot(struct ssh *ssh, struct jeebs_state *st)
 }
 
 int
+jeebs_forward_answered(struct ssh *ssh)
+{
+	const struct jeebs_forward *f;
+	const struct Channel *c;
+
+	TAILQ_FOREACH(f, &forwards, entry) {
+		if (answer_waits(f) && (c = channel_of(ssh, f)) != NULL &&
+		    c->type == SSH_CHANNEL_OPEN)
+			return 0;
+	}
+	return 1;
+}
+
+int
 jeebs_forward_due(void)
 {
 	const struct jeebs_forward *f;

@@ -25,6 +25,11 @@ void	jeebs_forward_attach(struct ssh *, int sock, int free);
 int	jeebs_forward_fd(void);
 int	jeebs_forward_unsaid(void);
 void	jeebs_forward_event(struct ssh *);
+/*
+ * Nonzero: jeebsd has said of each whether it is kept. The first record of an
+ * incarnation names all that are: with it the standby forgets the one before.
+ */
+int	jeebs_forward_answered(struct ssh *);
 /* Nonzero: a record is due although nothing of the session's stream moved. */
 int	jeebs_forward_due(void);
 /* The snapshot is in the record with this number. */

@@ -26,9 +26,13 @@ for _ in range(int(sys.argv[1])):
 keys() {
 	(($(sort -u "$scratch/keys.out" | wc -l) == $1))
 }
+# What alpha says of itself, and of both sessions, again and again.
+watch_protection() {
+	lab exec alpha -- bash -c 'until [[ -e $2 ]]; do "$1" status --json; done' \
+		bash "$build/monitor/jeebsctl" "$scratch/stop-watching" \
+		>"$scratch/watched.out"
+}
 sealed() {
-	lab status --json | jq -e '.protected and ([.hosts.alpha.sessions_detail[] |
-		select(.protected)] | length == 2)' >/dev/null || unprotected=1
 	(($(lab exec alpha -- grep -c 'session .: protected' /var/log/jeebsd.log) == 2 * $1))
 }
 # an_hour_later N: there is key N, and both sessions are sealed to it.
@@ -51,10 +55,14 @@ protected_again 2
 stream both 127.0.0.1:7001 400000 400000
 stream quiet 127.0.0.1:7001 none none
 streams_run
-unprotected=
+watch_protection &
+watch_job=$!
 an_hour_later 2
 an_hour_later 3
-is "unprotected meanwhile" "$unprotected" ''
+touch "$scratch/stop-watching"
+wait "$watch_job"
+is "protected, all the while" "$(jq -c '[.protected, (.sessions_detail[] | .protected)]' \
+	"$scratch/watched.out" | sort -u)" '[true,true,true]'
 check "the shell answers" shell_answers a 5000
 crash_serving
 lives a
