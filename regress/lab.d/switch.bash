@@ -24,6 +24,10 @@ sw() {
 switch_create() {
 	net_create "$state/switch"
 	sw sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+	# A switch looks at no packet. Not there: br_netfilter isn't either.
+	sw sysctl -eqw net.bridge.bridge-nf-call-iptables=0 \
+		net.bridge.bridge-nf-call-ip6tables=0 \
+		net.bridge.bridge-nf-call-arptables=0
 	sw ip -batch - <<-END
 		link set lo up
 		link add lan type bridge stp_state 0 forward_delay 0 mcast_snooping 0
