@@ -129,8 +129,11 @@ Daemon::link_frame(const FrameView &f)
 }
 
 void
-Daemon::own_key(const std::string &)
+Daemon::own_key(const std::string &k)
 {
+	if (auto ok = known_keys_.add({reinterpret_cast<const uint8_t *>(
+	    k.data()), k.size()}); !ok)
+		log::error("sshd-adopt: {}", ok.error().what);
 	send_key();
 }
 
@@ -139,11 +142,12 @@ Daemon::own_key(const std::string &)
 void
 Daemon::own_key_lost()
 {
+	known_keys_.lose();
 	if (!is_standby() || store_.size() == 0)
 		return;
 	Buffer b = link_.buffer();
-	for (const StoredSession &s : store_.sessions())
-		put_drop(b, s.sid, "sshd-adopt ended on the standby");
+	for (uint64_t sid : store_.newest())
+		put_drop(b, sid, "sshd-adopt ended on the standby");
 	commit_log::line("void why=sshd-adopt ended");
 	(void)link_.send(std::move(b));
 	takeover_.unprepare();

@@ -112,7 +112,8 @@ Daemon::status() const
 	}
 	bool is_protected = serving ?
 	    state == RoleState::primary_protected && !peer_key_.empty() &&
-	    all_protected : state == RoleState::standby_ready;
+	    all_protected : state == RoleState::standby_ready &&
+	    !adopt_.key().empty();
 
 	json host = config_.host, other = config_.peer.name;
 	json paths = json::array();

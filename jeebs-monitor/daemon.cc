@@ -102,7 +102,8 @@ Daemon::Daemon(boost::asio::io_context &io, const Config &config,
 		tap_.add(s.flow, s.tcp.snd_base, s.tcp.rcv_base,
 		    {s.acked_off, s.out_end, s.in_off});
 	}, [this](const Flow &f) { tap_.remove(f); },
-	  [this] { return role_.epoch(); }}),
+	  [this] { return role_.epoch(); },
+	  [this](Bytes root) { return known_keys_.opens(root); }}),
       gate_(config.input_commit == InputMode::hold ?
 	  std::make_unique<InputGate>(io, link_, input_queue) : nullptr),
       export_(io, config.export_socket(), link_, gate_.get(),

@@ -28,6 +28,7 @@
 #include "inject.hh"
 #include "input-gate.hh"
 #include "key.hh"
+#include "known-keys.hh"
 #include "link.hh"
 #include "replica.hh"
 #include "role.hh"
@@ -117,6 +118,7 @@ private:
 	Replica replica_;
 	std::unique_ptr<InputGate> gate_;	// null without input commit
 	ExportServer export_;
+	KnownKeys known_keys_;
 	AdoptClient adopt_;
 	Takeover takeover_;
 	HeartbeatIo heartbeat_;

@@ -178,8 +178,7 @@ void ExportSession::offer()
 	    forwards.get()); !ok) {
 		reason_ = ok.error().what;
 		log::warning("session {}: no offer made: {}", id_, reason_);
-		// The socket before this is gone, and who would ask by it.
-		forwards_->hang_up();
+		forwards_->withdraw();
 		return;
 	}
 	ring->offered();
@@ -208,6 +207,8 @@ Result<void> ExportSession::root(Bytes rec)
 	if (chain->epoch() != offered_epoch_)
 		return fail("root record of another epoch than offered");
 
+	carried_ = (is_protected_ || carried_) && shipper_->running();
+	const auto covered = coverage_.from();
 	cover();
 	uint64_t had = received_base_;
 	if (auto now = tcp_progress(fd_.get()))
@@ -229,11 +230,13 @@ Result<void> ExportSession::root(Bytes rec)
 	p_.by_sid[sid_] = shared_from_this();
 	commit_log::line("offer sid={:x} {} epoch={}", sid_, name(),
 	    chain->epoch());
-	carried_ = (is_protected_ || carried_) && shipper_->running();
 	state_ = State::open;
 	is_protected_ = false;
 	reason_ = "waits for the first commit";
 	(void)p_.sink.send(std::move(b));
+	// The gate stood all the while, and what came through it the standby keeps.
+	if (carried_ && covered)
+		covered_from(*covered);
 	if (p_.gate != nullptr)
 		p_.gate->open(flow_, sid_, tcp_.rcv_base, had,
 		    [weak = weak_from_this()] {
@@ -248,7 +251,7 @@ Result<void> ExportSession::root(Bytes rec)
 
 void ExportSession::refuse(const std::string &why)
 {
-	forwards_->hang_up();
+	forwards_->withdraw();
 	offered_.reset();
 	reason_ = "sshd refused: " + log::printable(why);
 	// Its output would wait until the next key.

@@ -70,7 +70,11 @@ void ExportSession::settle()
 	uint64_t from = received_base_ + *at_most;
 	if (p_.handlers.delivered)
 		from = std::max(from, p_.handlers.delivered(flow_));
-	from = std::max(from, p_.gate->floor(flow_));
+	covered_from(std::max(from, p_.gate->floor(flow_)));
+}
+
+void ExportSession::covered_from(uint64_t from)
+{
 	if (!coverage_.settled(from))
 		return;
 	commit_log::line("cover sid={:x} from={}", sid_, from);
@@ -111,6 +115,9 @@ Result<void> ExportSession::commit(const CommitEntry &e)
 	if (first) {
 		older_.clear();
 		forwards_->settled();
+		// What it takes over without asking anyone, by this record alone.
+		carried_ = carried_ && !forwards_->unanswered() &&
+		    (p_.gate == nullptr || coverage_.from());
 	}
 	if (p_.gate != nullptr)
 		p_.gate->had(flow_, shipper_->chain()->in_off());

@@ -196,6 +196,7 @@ private:
 
 	void cover();
 	void settle();
+	void covered_from(uint64_t offset);
 	void look();
 	void unprotect(const std::string &reason);
 	void give_up(const std::string &why);
@@ -229,7 +230,7 @@ private:
 	std::shared_ptr<Forwards> forwards_;
 	bool is_protected_ = false;
 	// The incarnation before was, and no link was lost: it stays adoptable
-	// until this one is, with its forwards.
+	// until this one's first record is there, which has all that it had.
 	bool carried_ = false;
 	std::string reason_ = "no standby";
 };

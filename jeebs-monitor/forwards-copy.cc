@@ -231,6 +231,15 @@ Forwards::take_turn()
 }
 
 bool
+Forwards::unanswered() const
+{
+	return std::any_of(all_.begin(), all_.end(), [this](const auto &one) {
+		const Forward &f = one.second;
+		return f.sid == sid_ && !f.closing && !f.answered;
+	});
+}
+
+bool
 Forwards::pending() const
 {
 	return std::any_of(all_.begin(), all_.end(), [this](const auto &one) {

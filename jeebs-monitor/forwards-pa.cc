@@ -47,21 +47,39 @@ Forwards::socket()
 {
 	int pair[2];
 
-	link_down();
 	if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)
 	    == -1)
 		return fail_errno("forward socket");
 	UniqueFd mine(pair[0]), theirs(pair[1]);
 	(void)::setsockopt(mine.get(), SOL_SOCKET, SO_SNDBUFFORCE,
 	    &answer_room, sizeof(answer_room));
-	socket_.assign(mine.release());
-	sockets_++;
+	next_ = std::move(mine);
 	return theirs;
+}
+
+void
+Forwards::start(uint64_t sid)
+{
+	stop_hearing();
+	sid_ = sid;
+	sockets_++;
+	if (!next_)
+		return;
+	socket_.assign(next_.release());
+	wait();
+}
+
+void
+Forwards::withdraw()
+{
+	next_.reset();
+	if (!socket_.is_open())
+		hang_up();
 }
 
 // What is queued goes with the socket, also descriptors that close(2) waits for.
 void
-Forwards::link_down()
+Forwards::stop_hearing()
 {
 	if (!socket_.is_open())
 		return;
@@ -92,10 +110,13 @@ Forwards::readable()
 		auto ok = came ? message(m.type, m.fields.bytes(), m.fds) :
 		    Result<void>(tl::unexpected(came.error()));
 		if (!ok) {
-			// The user's own affair: no forward is kept from here on.
 			if (ok.error().errnum != EPIPE)
 				log::warning("forwards of {}: {}",
 				    log::printable(user_), ok.error().what);
+			// It may have turned to the next already.
+			if (next_)
+				return stop_hearing();
+			// The user's own affair: no forward is kept from here on.
 			return hang_up();
 		}
 	}
@@ -106,7 +127,7 @@ Forwards::readable()
 void
 Forwards::hang_up()
 {
-	link_down();
+	stop_hearing();
 	for (auto &[id, f] : all_)
 		if (f.sid == sid_ && !f.closing)
 			close(f, "sshd hung up");
@@ -254,9 +275,10 @@ Forwards::say(uint8_t type, const Forward &f, uint64_t id)
 			log::warning("forwards of {}: {}",
 			    log::printable(user_), ok.error().what);
 		// Not now: whoever calls may be at the list of them.
-		link_down();
+		stop_hearing();
 		boost::asio::post(p_.io, [weak = weak_from_this(), n = sockets_] {
-			if (auto self = weak.lock(); self && self->sockets_ == n)
+			if (auto self = weak.lock(); self &&
+			    self->sockets_ == n && !self->next_)
 				self->hang_up();
 		});
 	}

@@ -40,11 +40,10 @@ Forwards::Forwards(Parts p, std::string user)
 }
 
 void
-Forwards::start(uint64_t sid)
+Forwards::link_down()
 {
-	sid_ = sid;
-	if (socket_.is_open())
-		wait();
+	next_.reset();
+	stop_hearing();
 }
 
 void

@@ -73,10 +73,12 @@ public:
 	Forwards(const Forwards &) = delete;
 	Forwards &operator=(const Forwards &) = delete;
 
-	// A new socket, PA's end of it; who had the one before is not heard any
-	// more.
+	// A socket for the next incarnation, PA's end of it.
 	[[nodiscard]] Result<UniqueFd> socket();
-	// The standby was told of the session's incarnation with this sid.
+	// There is no next one: the socket of this stays.
+	void withdraw();
+	// The standby was told of the session's incarnation with this sid. Who has
+	// the socket of the one before is not heard any more.
 	void start(uint64_t sid);
 	// The standby holds nothing any more of the incarnation before.
 	void settled();
@@ -98,6 +100,8 @@ public:
 	size_t size() const { return all_.size(); }
 	// Is any of them not protected yet?
 	bool pending() const;
+	// Does PA wait for an answer about any of them?
+	bool unanswered() const;
 	// A turn on a link that was full, and does any of them wait for it?
 	void take_turn();
 	bool waiting() const;
@@ -130,6 +134,7 @@ private:
 	};
 
 	// To and from PA: forwards-pa.cc.
+	void stop_hearing();
 	void wait();
 	void readable();
 	[[nodiscard]] Result<void> message(uint8_t type, Bytes fields,
@@ -165,6 +170,7 @@ private:
 	Parts p_;
 	std::string user_;
 	boost::asio::posix::stream_descriptor socket_;
+	UniqueFd next_;
 	uint64_t sid_ = 0;
 	uint64_t sockets_ = 0;	// so many there were
 	std::unordered_map<uint64_t, Forward> all_;	// by id

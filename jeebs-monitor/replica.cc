@@ -127,6 +127,9 @@ Result<void> Replica::open(const OpenFrame &o)
 	if (env && env->epoch < epoch)
 		return fail(fmt::format("a root record of epoch {}, when {} is "
 		    "in force", env->epoch, epoch));
+	if (handlers_.opens)
+		if (auto ok = handlers_.opens(o.root); !ok)
+			return ok;
 	return store_.open(o, clock_());
 }
 

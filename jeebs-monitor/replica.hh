@@ -29,6 +29,8 @@ public:
 		std::function<void(const Flow &)> closed;
 		// The epoch in force: records of an older one are refused.
 		std::function<uint64_t()> epoch;
+		// Could this host's sshd-adopt open such a root record?
+		std::function<Result<void>(Bytes root)> opens;
 	};
 
 	using Clock = std::function<SteadyTime()>;

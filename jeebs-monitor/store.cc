@@ -377,6 +377,15 @@ std::vector<StoredSession> Store::sessions() const
 	return all;
 }
 
+std::vector<uint64_t> Store::newest() const
+{
+	std::vector<uint64_t> all;
+	all.reserve(flows_.size());
+	for (const auto &[flow, e] : flows_)
+		all.push_back(e.pending ? e.pending->sid : e.active->sid);
+	return all;
+}
+
 std::optional<Flow> Store::flow_of(uint64_t sid) const
 {
 	auto it = by_sid_.find(sid);

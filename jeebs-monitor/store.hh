@@ -114,6 +114,8 @@ public:
 	std::vector<Bytes> inputs(uint64_t sid) const;
 
 	std::vector<StoredSession> sessions() const;
+	// Of each, the sid of its newest incarnation, which the primary knows it by.
+	std::vector<uint64_t> newest() const;
 	std::optional<Flow> flow_of(uint64_t sid) const;
 	// Where the incarnation that would be adopted stands, if there is one.
 	std::optional<StreamEdges> edges(const Flow &) const;

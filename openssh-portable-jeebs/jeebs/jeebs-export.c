@@ -51,6 +51,7 @@
 #define PIPELINE_MORE		(1024 * 1024)
 #define WAITING_RETRY_MS	10	/* at first, then twice as long */
 #define WAITING_RETRY_MAX	1000
+#define ASKING_MAX		1	/* seconds */
 /* Room for what one turn seals beyond it. */
 #define FULL_BYTES		(JEEBS_MAX_STREAM / 4 * 3)
 #define CLOSING_MS		2000
@@ -67,6 +68,7 @@ static struct {
 	int sock;
 	int timer;		/* timerfd, armed while WAITING */
 	int retry_ms;
+	struct timespec asking_until;
 	struct jeebs_recorder *recorder;
 } ex = { .mon_fd = -1, .sock = -1, .timer = -1 };
 
@@ -119,16 +121,40 @@ give_up(int r, const char *what)
 }
 
 static void
-retry_soon(void)
+retry_at(int flags, const struct timespec *at)
 {
 	struct itimerspec when;
 
 	memset(&when, 0, sizeof(when));
-	when.it_value.tv_sec = ex.retry_ms / 1000;
-	when.it_value.tv_nsec = ex.retry_ms % 1000 * 1000000L;
-	if (timerfd_settime(ex.timer, 0, &when, NULL) == -1)
+	when.it_value = *at;
+	if (timerfd_settime(ex.timer, flags, &when, NULL) == -1)
 		fatal_f("timerfd_settime: %s", strerror(errno));
+}
+
+static void
+retry_soon(void)
+{
+	struct timespec in = { ex.retry_ms / 1000,
+	    ex.retry_ms % 1000 * 1000000L };
+
+	retry_at(0, &in);
 	ex.retry_ms = MINIMUM(ex.retry_ms * 2, WAITING_RETRY_MAX);
+}
+
+/* Does the first record wait for what jeebsd says of the forwards? */
+static int
+asking(struct ssh *ssh)
+{
+	struct timespec now;
+
+	if (ex.closing || jeebs_forward_answered(ssh))
+		return 0;
+	if (clock_gettime(CLOCK_MONOTONIC, &now) == -1)
+		fatal_f("clock_gettime: %s", strerror(errno));
+	if (timespeccmp(&now, &ex.asking_until, >=))
+		return 0;
+	retry_at(TFD_TIMER_ABSTIME, &ex.asking_until);
+	return 1;
 }
 
 static void
@@ -147,7 +173,7 @@ try_start(struct ssh *ssh)
 		retry_soon();
 		return;
 	}
-	if (!ex.closing && !jeebs_forward_answered(ssh))
+	if (asking(ssh))
 		return;
 	ex.phase = PROTECTED;
 	ex.gated = 1;
@@ -169,6 +195,9 @@ attach(struct ssh *ssh, struct sshbuf *m, int *fds, int nfds)
 	detach();
 	ex.phase = WAITING;
 	ex.retry_ms = WAITING_RETRY_MS;
+	if (clock_gettime(CLOCK_MONOTONIC, &ex.asking_until) == -1)
+		fatal_f("clock_gettime: %s", strerror(errno));
+	ex.asking_until.tv_sec += ASKING_MAX;
 	if ((r = sshbuf_get_string_direct(m, &key, &keylen)) != 0 ||
 	    (r = sshbuf_get_string_direct(m, &id, &idlen)) != 0 ||
 	    (r = sshbuf_get_u64(m, &epoch)) != 0)
@@ -180,6 +209,7 @@ attach(struct ssh *ssh, struct sshbuf *m, int *fds, int nfds)
 	    key, id, epoch)) != 0)
 		fatal_fr(r, "recorder");
 	jeebs_forward_attach(ssh, fds[3], 0);
+	jeebs_testing_stop("attach");
 	try_start(ssh);
 }
 

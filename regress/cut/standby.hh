@@ -32,7 +32,7 @@ using Fault = std::function<bool(FrameView &)>;
 class Standby {
 public:
 	explicit Standby(FrameSink &sink, uint64_t epoch, Fault fault)
-	    : replica_(store, sink, {{}, {}, [epoch] { return epoch; }}),
+	    : replica_(store, sink, {{}, {}, [epoch] { return epoch; }, {}}),
 	      fault_(std::move(fault)) {}
 
 	// Those of Daemon, but for what has nothing to do with the Store.

@@ -15,6 +15,7 @@ struct Standby {
 	std::vector<std::string> events;
 	SteadyTime now{};
 	uint64_t epoch = 7;	// of records.hh
+	bool has_key = true;
 	Replica replica{store, sink, {
 	    .opened = [this](const StoredSession &s) {
 		    events.push_back("opened " + std::to_string(s.sid));
@@ -22,7 +23,10 @@ struct Standby {
 	    .closed = [this](const Flow &f) {
 		    events.push_back("closed " + std::to_string(f.remote_port));
 	    },
-	    .epoch = [this] { return epoch; }}, [this] { return now; }};
+	    .epoch = [this] { return epoch; },
+	    .opens = [this](Bytes) {
+		    return has_key ? Result<void>() : fail("no key");
+	    }}, [this] { return now; }};
 
 	Result<void> feed(const Buffer &b)
 	{
@@ -43,6 +47,11 @@ struct Standby {
 		Buffer b;
 		put_record(b, sid, make_record(spec).bytes());
 		BOOST_REQUIRE(feed(b).has_value());
+	}
+	std::set<uint64_t> newest() const
+	{
+		const auto all = store.newest();
+		return {all.begin(), all.end()};
 	}
 	std::vector<CommitEntry> commits()
 	{
@@ -107,6 +116,32 @@ BOOST_AUTO_TEST_CASE(a_root_that_is_none_is_dropped)
 	auto f = sink.take();
 	BOOST_REQUIRE((f.type == FrameType::drop));
 	BOOST_TEST(get_close(f.payload.bytes())->sid == 9U);
+}
+
+BOOST_AUTO_TEST_CASE(a_root_that_nobody_could_open_is_dropped)
+{
+	open(1);
+	record(1, {.type = JEEBS_REC_CHECKPOINT, .seq = 1});
+	sink.sent.clear();
+	has_key = false;
+	open(2);
+	auto f = sink.take();
+	BOOST_REQUIRE((f.type == FrameType::drop));
+	BOOST_TEST(get_close(f.payload.bytes())->sid == 2U);
+	// The primary goes on without a standby now.
+	BOOST_TEST(store.size() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_newest_is_what_the_primary_knows)
+{
+	open(1);
+	record(1, {.type = JEEBS_REC_CHECKPOINT, .seq = 1});
+	open(2, 2, 5001);
+	BOOST_TEST((std::set<uint64_t>{1, 2} == newest()));
+	open(3);
+	BOOST_TEST((std::set<uint64_t>{2, 3} == newest()));
+	record(3, {.type = JEEBS_REC_CHECKPOINT, .seq = 1});
+	BOOST_TEST((std::set<uint64_t>{2, 3} == newest()));
 }
 
 BOOST_AUTO_TEST_CASE(a_root_of_an_older_epoch_is_dropped)
