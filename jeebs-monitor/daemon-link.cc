@@ -134,6 +134,8 @@ Daemon::own_key(const std::string &k)
 	if (auto ok = known_keys_.add({reinterpret_cast<const uint8_t *>(
 	    k.data()), k.size()}); !ok)
 		log::error("sshd-adopt: {}", ok.error().what);
+	if (is_standby())
+		replica_.keys_changed();
 	send_key();
 }
 

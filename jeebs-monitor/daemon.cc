@@ -63,10 +63,10 @@ heartbeat_addresses(const Config &c)
 }
 
 // Descriptors of a session at most: channel, TCP connection, the ends of two
-// pipes, and two more of a new ring before the old one goes, the socket for
-// forwards, and one forward (there are as many places); and of all else:
+// pipes and the socket for forwards, those three once more for the next incarnation
+// before they go, and one forward (there are as many places); and of all else:
 // monitors that have just connected, a takeover's sockets, links.
-constexpr rlim_t session_fds = 8, other_fds = 320;
+constexpr rlim_t session_fds = 9, other_fds = 320;
 constexpr rlim_t least_places = 8;
 
 size_t

@@ -194,8 +194,12 @@ Result<void> ExportSession::root(Bytes rec)
 		// Nothing of a known session is at a standby; about others
 		// nobody knows: they stall until there is an offer or evidence.
 		offered_.reset();
-		if (state_ == State::known)
-			detach("the standby is gone");
+		if (state_ == State::known) {
+			if (p_.sink.is_up() && !p_.standby.key.empty())
+				offer();
+			else
+				detach("the standby is gone");
+		}
 		return {};
 	}
 	auto env = get_record_envelope(rec);
@@ -234,9 +238,10 @@ Result<void> ExportSession::root(Bytes rec)
 	is_protected_ = false;
 	reason_ = "waits for the first commit";
 	(void)p_.sink.send(std::move(b));
-	// The gate stood all the while, and what came through it the standby keeps.
+	// The gate stood all the while: if the standby holds the one before, it
+	// holds what came through it.
 	if (carried_ && covered)
-		covered_from(*covered);
+		(void)coverage_.settled(*covered);
 	if (p_.gate != nullptr)
 		p_.gate->open(flow_, sid_, tcp_.rcv_base, had,
 		    [weak = weak_from_this()] {

@@ -70,11 +70,7 @@ void ExportSession::settle()
 	uint64_t from = received_base_ + *at_most;
 	if (p_.handlers.delivered)
 		from = std::max(from, p_.handlers.delivered(flow_));
-	covered_from(std::max(from, p_.gate->floor(flow_)));
-}
-
-void ExportSession::covered_from(uint64_t from)
-{
+	from = std::max(from, p_.gate->floor(flow_));
 	if (!coverage_.settled(from))
 		return;
 	commit_log::line("cover sid={:x} from={}", sid_, from);
@@ -114,9 +110,9 @@ Result<void> ExportSession::commit(const CommitEntry &e)
 		return ok;
 	if (first) {
 		older_.clear();
-		forwards_->settled();
-		// What it takes over without asking anyone, by this record alone.
-		carried_ = carried_ && !forwards_->unanswered() &&
+		// With this record alone all that the one before had can go on.
+		carried_ = !forwards_->settled() && carried_ &&
+		    !forwards_->unanswered() &&
 		    (p_.gate == nullptr || coverage_.from());
 	}
 	if (p_.gate != nullptr)
@@ -128,6 +124,20 @@ Result<void> ExportSession::commit(const CommitEntry &e)
 void ExportSession::dropped(const std::string &why)
 {
 	unprotect(why);
+}
+
+bool ExportSession::was(uint64_t sid) const
+{
+	return std::ranges::find(older_, sid) != older_.end();
+}
+
+// It crosses with the OPEN of this one, which began from nothing then.
+void ExportSession::older_dropped()
+{
+	carried_ = false;
+	coverage_.reset();
+	if (p_.gate != nullptr)
+		settle();
 }
 
 Result<void> ExportSession::closed()
@@ -143,6 +153,8 @@ void ExportSession::unprotect(const std::string &reason)
 {
 	bool was = is_protected_ || carried_;
 	shipper_->stop();
+	// What sshd answers to it is void.
+	offered_.reset();
 	forwards_->release_all();
 	p_.by_sid.erase(sid_);
 	sid_ = 0;

@@ -146,6 +146,9 @@ public:
 	// COMMIT, DROP and CLOSED of this incarnation.
 	[[nodiscard]] Result<void> commit(const CommitEntry &);
 	void dropped(const std::string &why);
+	// DROP of one before, whose COMMIT hasn't been outdone yet.
+	bool was(uint64_t sid) const;
+	void older_dropped();
 	[[nodiscard]] Result<void> closed();
 
 	// TCP frames. True: resettle() once they are sent.
@@ -196,7 +199,6 @@ private:
 
 	void cover();
 	void settle();
-	void covered_from(uint64_t offset);
 	void look();
 	void unprotect(const std::string &reason);
 	void give_up(const std::string &why);

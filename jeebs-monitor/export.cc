@@ -246,8 +246,12 @@ Result<void> ExportServer::let_go(const FrameView &f)
 	}
 	finish(sid);
 	auto it = by_sid_.find(sid);
-	if (it == by_sid_.end())
+	if (it == by_sid_.end()) {
+		for (auto &[id, s] : sessions_)
+			if (f.type == FrameType::drop && s->was(sid))
+				s->older_dropped();
 		return {};
+	}
 	auto s = it->second;
 	if (f.type == FrameType::closed)
 		return s->closed();

@@ -46,15 +46,20 @@ Forwards::link_down()
 	stop_hearing();
 }
 
-void
+bool
 Forwards::settled()
 {
 	std::vector<uint64_t> old;
+	bool lives = false;
 	for (const auto &[id, f] : all_)
-		if (f.sid != sid_)
+		if (f.sid != sid_) {
 			old.push_back(id);
+			lives = lives || (!f.closing && owns(f) &&
+			    !is_gone(f.fd.get(), f.flow));
+		}
 	for (uint64_t id : old)
 		release(id);
+	return lives;
 }
 
 void

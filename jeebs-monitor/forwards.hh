@@ -80,8 +80,9 @@ public:
 	// The standby was told of the session's incarnation with this sid. Who has
 	// the socket of the one before is not heard any more.
 	void start(uint64_t sid);
-	// The standby holds nothing any more of the incarnation before.
-	void settled();
+	// The standby holds nothing any more of the incarnation before. True: of
+	// that it held a forward that lives and isn't of this one.
+	bool settled();
 	void link_down();
 	// PA keeps none from here on, and can say nothing of them.
 	void hang_up();

@@ -17,8 +17,8 @@ namespace jeebs {
 
 class KnownKeys {
 public:
-	// What may be on its way is sealed to one of the last so many.
-	static constexpr size_t most = 8;
+	// sshd-adopt keeps the private halves of so many.
+	static constexpr size_t most = 2;
 
 	// A recovery key as sshd-adopt gives it. What isn't one is refused.
 	[[nodiscard]] Result<void> add(Bytes key);

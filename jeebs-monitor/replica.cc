@@ -133,6 +133,15 @@ Result<void> Replica::open(const OpenFrame &o)
 	return store_.open(o, clock_());
 }
 
+void Replica::keys_changed()
+{
+	for (uint64_t sid : store_.newest()) {
+		const auto root = store_.root(sid);
+		if (auto ok = handlers_.opens(root); !ok)
+			drop(sid, *store_.flow_of(sid), ok.error().what);
+	}
+}
+
 Result<void> Replica::record(const RecordFrame &r)
 {
 	auto flow = store_.flow_of(r.sid);
@@ -279,6 +288,7 @@ void Replica::link_down()
 {
 	commits_.clear();
 	inputs_ = inputs_told_ = 0;
+	store_.link_lost();
 }
 
 } // namespace jeebs

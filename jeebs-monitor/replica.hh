@@ -45,6 +45,10 @@ public:
 	// Sends what was collected. Call at Link's batch_end.
 	void flush();
 
+	// There is another recovery key: sessions that nobody can open any more
+	// are dropped.
+	void keys_changed();
+
 	// The link is lost: what wasn't sent is void (the primary asks anew).
 	void link_down();
 

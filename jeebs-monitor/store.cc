@@ -114,18 +114,22 @@ Result<void> Store::open(const OpenFrame &o, SteadyTime now)
 	}
 	Entry &e = it->second;
 	forget(e.pending);
+	auto i = std::make_unique<Incarnation>(Incarnation{.sid = o.sid,
+	    .chain = *chain, .root = Buffer(o.root), .tcp = o.tcp,
+	    .tcp_at = now, .user = o.user, .records = {},
+	    .checkpoints = {}, .bytes = 0, .acked = 0,
+	    .covered_from = {}, .link = links_});
 	// Another connection between the same ports.
 	if (e.rcv_base != o.tcp.rcv_base) {
 		size_t before = e.held.bytes();
 		e.held.clear();
 		account_held(e, before);
 		e.rcv_base = o.tcp.rcv_base;
+	} else if (e.active != nullptr && e.active->link == links_) {
+		// The primary hasn't been on its own: what was held for the one
+		// before is.
+		i->covered_from = e.active->covered_from;
 	}
-	auto i = std::make_unique<Incarnation>(Incarnation{.sid = o.sid,
-	    .chain = *chain, .root = Buffer(o.root), .tcp = o.tcp,
-	    .tcp_at = now, .user = o.user, .records = {},
-	    .checkpoints = {}, .bytes = 0, .acked = 0,
-	    .covered_from = {}});
 	account(*i, o.root.size(), 0);
 	by_sid_.emplace(o.sid, it);
 	e.pending = std::move(i);
@@ -384,6 +388,16 @@ std::vector<uint64_t> Store::newest() const
 	for (const auto &[flow, e] : flows_)
 		all.push_back(e.pending ? e.pending->sid : e.active->sid);
 	return all;
+}
+
+Bytes Store::root(uint64_t sid) const
+{
+	auto it = by_sid_.find(sid);
+	if (it == by_sid_.end())
+		return {};
+	const Entry &e = it->second->second;
+	return e.pending && e.pending->sid == sid ? e.pending->root.bytes() :
+	    e.active->root.bytes();
 }
 
 std::optional<Flow> Store::flow_of(uint64_t sid) const

@@ -113,9 +113,15 @@ public:
 	// until the next call.
 	std::vector<Bytes> inputs(uint64_t sid) const;
 
+	// What comes from here on comes by another link.
+	void link_lost() { links_++; }
+
 	std::vector<StoredSession> sessions() const;
 	// Of each, the sid of its newest incarnation, which the primary knows it by.
 	std::vector<uint64_t> newest() const;
+	// Root record of that incarnation, valid until the next call; empty if there
+	// is no such session.
+	Bytes root(uint64_t sid) const;
 	std::optional<Flow> flow_of(uint64_t sid) const;
 	// Where the incarnation that would be adopted stands, if there is one.
 	std::optional<StreamEdges> edges(const Flow &) const;
@@ -152,6 +158,7 @@ private:
 		size_t bytes;		// root and records
 		uint64_t acked;		// by the newest record
 		std::optional<uint64_t> covered_from;
+		uint64_t link;		// by which it came
 	};
 	struct Packet {
 		uint64_t end_off;	// stream offset after its payload
@@ -191,6 +198,7 @@ private:
 	std::unordered_map<uint64_t, Entries::iterator> by_sid_;
 	std::unordered_map<std::string, size_t> user_bytes_;
 	size_t bytes_ = 0;
+	uint64_t links_ = 0;	// lost so far
 	size_t input_total_ = 0;
 };
 

@@ -19,6 +19,7 @@
 #include <sys/timerfd.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdint.h>
 #include <string.h>
@@ -68,6 +69,7 @@ static struct {
 	int sock;
 	int timer;		/* timerfd, armed while WAITING */
 	int retry_ms;
+	u_int unanswered;	/* forwards, when it was looked at last */
 	struct timespec asking_until;
 	struct jeebs_recorder *recorder;
 } ex = { .mon_fd = -1, .sock = -1, .timer = -1 };
@@ -141,16 +143,25 @@ retry_soon(void)
 	ex.retry_ms = MINIMUM(ex.retry_ms * 2, WAITING_RETRY_MAX);
 }
 
-/* Does the first record wait for what jeebsd says of the forwards? */
+/*
+ * Does the first record wait for what jeebsd says of the forwards? As long as it
+ * goes on to answer.
+ */
 static int
 asking(struct ssh *ssh)
 {
 	struct timespec now;
+	u_int n;
 
-	if (ex.closing || jeebs_forward_answered(ssh))
+	if (ex.closing || (n = jeebs_forward_unanswered(ssh)) == 0)
 		return 0;
 	if (clock_gettime(CLOCK_MONOTONIC, &now) == -1)
 		fatal_f("clock_gettime: %s", strerror(errno));
+	if (n < ex.unanswered) {
+		ex.asking_until = now;
+		ex.asking_until.tv_sec += ASKING_MAX;
+	}
+	ex.unanswered = n;
 	if (timespeccmp(&now, &ex.asking_until, >=))
 		return 0;
 	retry_at(TFD_TIMER_ABSTIME, &ex.asking_until);
@@ -195,9 +206,7 @@ attach(struct ssh *ssh, struct sshbuf *m, int *fds, int nfds)
 	detach();
 	ex.phase = WAITING;
 	ex.retry_ms = WAITING_RETRY_MS;
-	if (clock_gettime(CLOCK_MONOTONIC, &ex.asking_until) == -1)
-		fatal_f("clock_gettime: %s", strerror(errno));
-	ex.asking_until.tv_sec += ASKING_MAX;
+	ex.unanswered = UINT_MAX;
 	if ((r = sshbuf_get_string_direct(m, &key, &keylen)) != 0 ||
 	    (r = sshbuf_get_string_direct(m, &id, &idlen)) != 0 ||
 	    (r = sshbuf_get_u64(m, &epoch)) != 0)
@@ -209,7 +218,7 @@ attach(struct ssh *ssh, struct sshbuf *m, int *fds, int nfds)
 	    key, id, epoch)) != 0)
 		fatal_fr(r, "recorder");
 	jeebs_forward_attach(ssh, fds[3], 0);
-	jeebs_testing_stop("attach");
+	jeebs_testing_stop("cut-at-attach");
 	try_start(ssh);
 }
 

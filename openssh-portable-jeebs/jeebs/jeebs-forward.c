@@ -495,18 +495,17 @@ snapshot(struct ssh *ssh, struct jeebs_state *st)
 	return r;
 }
 
-int
-jeebs_forward_answered(struct ssh *ssh)
+u_int
+jeebs_forward_unanswered(struct ssh *ssh)
 {
 	const struct jeebs_forward *f;
 	const struct Channel *c;
+	u_int n = 0;
 
-	TAILQ_FOREACH(f, &forwards, entry) {
-		if (answer_waits(f) && (c = channel_of(ssh, f)) != NULL &&
-		    c->type == SSH_CHANNEL_OPEN)
-			return 0;
-	}
-	return 1;
+	TAILQ_FOREACH(f, &forwards, entry)
+		n += answer_waits(f) && (c = channel_of(ssh, f)) != NULL &&
+		    c->type == SSH_CHANNEL_OPEN;
+	return n;
 }
 
 int

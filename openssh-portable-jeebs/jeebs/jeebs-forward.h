@@ -26,10 +26,10 @@ int	jeebs_forward_fd(void);
 int	jeebs_forward_unsaid(void);
 void	jeebs_forward_event(struct ssh *);
 /*
- * Nonzero: jeebsd has said of each whether it is kept. The first record of an
- * incarnation names all that are: with it the standby forgets the one before.
+ * Of so many jeebsd has yet to say whether they are kept. The first record of an
+ * incarnation is to name all that are: with it the standby forgets the one before.
  */
-int	jeebs_forward_answered(struct ssh *);
+u_int	jeebs_forward_unanswered(struct ssh *);
 /* Nonzero: a record is due although nothing of the session's stream moved. */
 int	jeebs_forward_due(void);
 /* The snapshot is in the record with this number. */

@@ -297,7 +297,7 @@ offer(struct ssh *ssh, struct sshbuf *m, const int *fds, int nfds)
 	memset(&pub, 0, sizeof(pub));
 	memset(session_key, 0, sizeof(session_key));
 	what = "offer";
-	jeebs_testing_stop("offer");
+	jeebs_testing_stop("cut-at-offer");
 	if ((r = sshbuf_get_u64(m, &epoch)) != 0 ||
 	    (r = sshbuf_get_string_direct(m, &blob, &bloblen)) != 0)
 		goto out;
@@ -329,7 +329,7 @@ offer(struct ssh *ssh, struct sshbuf *m, const int *fds, int nfds)
 	what = "hand over";
 	if ((r = send_root(record)) != 0)
 		goto out;
-	jeebs_testing_stop("root");
+	jeebs_testing_stop("cut-at-root");
 	if ((r = send_attach(session_key, root, fds, nfds)) != 0) {
 		/* PA has just ended, and with the channel so does the session */
 		debug_fr(r, "%s", what);

@@ -21,7 +21,7 @@ streams_run
 protected_again 2
 
 victim=alpha survivor=beta
-at_point "${tid#65-cut-}"
+at_point "${tid/65-cut/cut-at}"
 an_hour_later 2
 check "both stop" within 10 eval '(($(cut_stopped) == 2))'
 # What their processes say meanwhile, if they can, is held by the standby, or not.

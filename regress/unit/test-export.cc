@@ -175,9 +175,52 @@ BOOST_AUTO_TEST_CASE(a_new_key_over_the_same_link)
 	BOOST_REQUIRE(commit(old, 2, 105).has_value());
 	BOOST_TEST(s.committed() == 105U);
 	auto sid = opened(s, 2);
+	// What the standby holds of the old one is good until then.
+	BOOST_TEST(only().is_protected);
 	checkpointed(s, sid, 5);
 	BOOST_TEST(s.committed() == 110U);
 	BOOST_TEST(only().sid == sid);
+	BOOST_TEST(only().is_protected);
+}
+
+BOOST_AUTO_TEST_CASE(a_drop_that_crosses_with_the_next_incarnation)
+{
+	server->standby_up("k1", 7);
+	FakeSshd s(path);
+	registered(s);
+	auto old = opened(s, 1);
+	checkpointed(s, old);
+	server->standby_up("k2", 7);
+	auto sid = opened(s, 2);
+	Buffer d;
+	put_drop(d, old, "too much");
+	BOOST_REQUIRE(feed(d).has_value());
+	// Its OPEN came to a standby that held nothing.
+	BOOST_TEST(!only().is_protected);
+	BOOST_TEST(!s.receive()->has_value());
+	checkpointed(s, sid, 5);
+	BOOST_TEST(only().is_protected);
+}
+
+BOOST_AUTO_TEST_CASE(a_drop_voids_the_offer_that_is_out)
+{
+	server->standby_up("k1", 7);
+	FakeSshd s(path);
+	registered(s);
+	auto old = opened(s, 1);
+	checkpointed(s, old);
+	server->standby_up("k2", 7);
+	auto offer = message(s);
+	Buffer d;
+	put_drop(d, old, "another key");
+	BOOST_REQUIRE(feed(d).has_value());
+	BOOST_TEST(message(s).type == JEEBS_MSG_DETACH);
+	s.accept(offer, 2);
+	// That answer is void, and there is a key for another.
+	auto sid = opened(s, 3);
+	BOOST_TEST(s.key == "k2");
+	checkpointed(s, sid);
+	BOOST_TEST(only().is_protected);
 }
 
 BOOST_AUTO_TEST_CASE(the_standby_drops_one_session)

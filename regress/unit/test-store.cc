@@ -445,9 +445,17 @@ BOOST_AUTO_TEST_CASE(held_input_outlives_the_incarnation)
 	open(2);
 	BOOST_REQUIRE(put(2, {.type = JEEBS_REC_CHECKPOINT, .in_off = 110}));
 	BOOST_TEST(store.find(2)->held_to == 120U);
-	BOOST_TEST(!store.find(2)->covered());	// nobody said so
-	store.cover({2, 120});
 	BOOST_TEST(store.find(2)->covered());
+	store.cover({2, 130});
+	BOOST_TEST(!store.find(2)->covered());
+	// Its primary may have been on its own.
+	store.link_lost();
+	open(3);
+	BOOST_REQUIRE(put(3, {.type = JEEBS_REC_CHECKPOINT, .in_off = 110}));
+	BOOST_TEST(store.find(3)->held_to == 120U);
+	BOOST_TEST(!store.find(3)->covered());	// nobody said so
+	store.cover({3, 120});
+	BOOST_TEST(store.find(3)->covered());
 }
 
 BOOST_AUTO_TEST_CASE(input_that_cant_be_its_clients)
