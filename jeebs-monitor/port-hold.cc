@@ -12,9 +12,10 @@ namespace jeebs {
 namespace {
 
 /**
- * A port bound by name without SO_REUSEADDR isn't one that connect(2) would choose
+ * A port bound by name isn't one that connect(2) would choose
  * (net/ipv4/inet_hashtables.c, __inet_hash_connect: fastreuse); a socket in repair
- * mode may be bound to it all the same.
+ * mode may be bound to it all the same, and so may a listener with SO_REUSEADDR: that
+ * of a session to which others connect there.
  */
 Result<UniqueFd>
 bound(const IpAddr &addr, uint16_t port)
@@ -25,6 +26,9 @@ bound(const IpAddr &addr, uint16_t port)
 	UniqueFd fd(socket(at.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	if (!fd)
 		return fail_errno("socket");
+	const int on = 1;
+	if (setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
+		return fail_errno("SO_REUSEADDR");
 	if (auto r = set_foreign_source(fd.get(), at.ss_family, 1); !r)
 		return tl::unexpected(r.error());
 	if (bind(fd.get(), reinterpret_cast<sockaddr *>(&at), length) != 0 &&

@@ -30,7 +30,8 @@ set_name(Queued which, bool v6)
 } // namespace
 
 QueueSpec
-hold_spec(const std::string &interface, uint16_t queue_number)
+hold_spec(const std::string &interface, uint16_t queue_number,
+    uint16_t service_port)
 {
 	return {.queue_number = queue_number,
 	    .table = "inet jeebs_hold_" + std::to_string(queue_number),
@@ -39,7 +40,7 @@ hold_spec(const std::string &interface, uint16_t queue_number)
 	    .priority = -310, .iptables_table = "raw",
 	    .iptables_chain = "PREROUTING",
 	    .before = "iifname \"" + interface + "\" ",
-	    .behind = {""}};
+	    .behind = {""}, .new_but = service_port};
 }
 
 QueueSpec
@@ -74,6 +75,11 @@ QueueRules::rules(const std::string &statement, Earlier earlier) const
 		queue(Queued::matching, match);
 	if (spec_.all)
 		queue(Queued::all, "");
+	if (spec_.new_but != 0)
+		for (const char *to : {"ip daddr @new4 ", "ip6 daddr @new6 "})
+			all += rule + to + "tcp flags & (syn | ack | rst) == syn "
+			    "tcp dport != " + std::to_string(spec_.new_but) +
+			    " " + statement + "\n";
 	for (Queued which : spec_.all ? std::vector{Queued::matching, Queued::all} :
 	    std::vector{Queued::matching})
 		for (bool v6 : {false, true}) {
@@ -82,6 +88,10 @@ QueueRules::rules(const std::string &statement, Earlier earlier) const
 			    "{ type " + type + " . inet_service . " + type +
 			    " . inet_service; }\n";
 		}
+	if (spec_.new_but != 0)
+		sets += "add set " + table + " new4 { type ipv4_addr; }\n"
+		    "add set " + table + " new6 { type ipv6_addr; }\n" +
+		    flush_new();
 	return "add table " + table + "\n" +
 	    (earlier == Earlier::remove ? "delete table " + table + "\n"
 	    "add table " + table + "\n" : "") + sets +
@@ -101,6 +111,13 @@ QueueRules::flush_sets(Queued which) const
 		text += "flush set " + spec_.table + " " + set_name(which, v6) +
 		    "\n";
 	return text;
+}
+
+std::string
+QueueRules::flush_new() const
+{
+	return "flush set " + spec_.table + " new4\n"
+	    "flush set " + spec_.table + " new6\n";
 }
 
 std::string
@@ -206,6 +223,17 @@ QueueRules::replace(std::span<const Flow> flows)
 {
 	return nft_.run(flush_sets(Queued::matching) +
 	    elements(flows, true, Queued::matching));
+}
+
+Result<void>
+QueueRules::replace_new(std::span<const IpAddr> addrs)
+{
+	std::string text = flush_new();
+	for (const IpAddr &a : addrs)
+		text += "add element " + spec_.table +
+		    (a.is_v6() ? " new6 { " : " new4 { ") + a.to_string() +
+		    " }\n";
+	return nft_.run(text);
 }
 
 } // namespace jeebs

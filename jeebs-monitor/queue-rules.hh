@@ -30,6 +30,8 @@ struct QueueSpec {
 	std::vector<std::string> behind;
 	/* 4-tuples may have all of their packets go there, whatever matches. */
 	bool all = false;
+	/* So may addresses have SYNs, but for those to this port; 0: not. */
+	uint16_t new_but = 0;
 };
 
 /** Which packets of a 4-tuple: those that match the spec, or each. */
@@ -40,7 +42,7 @@ enum class Queued { matching, all };
  * the interface.
  */
 [[nodiscard]] QueueSpec hold_spec(const std::string &interface,
-    uint16_t queue_number);
+    uint16_t queue_number, uint16_t service_port);
 
 /**
  * For live sockets: right before TCP, fragments put together and other filters
@@ -66,6 +68,8 @@ public:
 	    Queued which = Queued::matching);
 	/** In one transaction: of what matches, these flows' and no others'. */
 	[[nodiscard]] Result<void> replace(std::span<const Flow>);
+	/** Of these addresses, and no others, SYNs do; the spec has new_but. */
+	[[nodiscard]] Result<void> replace_new(std::span<const IpAddr>);
 	/** "nft" or "iptables": which way the rules went in. */
 	[[nodiscard]] const std::string &backend() const { return backend_; }
 
@@ -77,6 +81,7 @@ private:
 	[[nodiscard]] std::string elements(std::span<const Flow>, bool add,
 	    Queued) const;
 	[[nodiscard]] std::string flush_sets(Queued) const;
+	[[nodiscard]] std::string flush_new() const;
 	[[nodiscard]] Result<int> iptables(const char *program,
 	    const char *verb) const;
 	[[nodiscard]] Result<void> add_iptables_rule(const char *program);

@@ -61,6 +61,7 @@ ServiceNet::ServiceNet(boost::asio::io_context &io, const Config &c,
 		HoldConfig h;
 		h.interface = p.interface;
 		h.queue_number = queue++;
+		h.service_port = c.service_port;
 		p.hold = std::make_unique<Hold>(io, h);
 		TapConfig t;
 		t.interface = p.interface;
@@ -327,6 +328,29 @@ ServiceNet::pass_resets(std::span<const Flow> flows)
 {
 	for (Port &p : ports_)
 		p.hold->pass_resets(flows_of(p, flows));
+}
+
+void
+ServiceNet::hold_new()
+{
+	for (Port &p : ports_) {
+		std::vector<IpAddr> addrs;
+		for (const Vip &v : p.vips)
+			addrs.push_back(v.addr);
+		if (auto r = p.hold->hold_new(addrs); !r)
+			log::warning("{}: new connections are not held: {}",
+			    p.interface, r.error().what);
+	}
+}
+
+Hold::Packets
+ServiceNet::take_new()
+{
+	Hold::Packets all;
+	for (Port &p : ports_)
+		for (auto &syn : p.hold->take_new())
+			all.push_back(std::move(syn));
+	return all;
 }
 
 void

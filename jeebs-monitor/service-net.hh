@@ -82,6 +82,9 @@ public:
 	void release(std::span<const Flow>);
 	void pass_but_resets(std::span<const Flow>);
 	void pass_resets(std::span<const Flow>);
+	// New connections to the VIPs, but the service's, until take_new(); SYNs.
+	void hold_new();
+	Hold::Packets take_new();
 	void drain_hold();
 	Hold::Packets take_held(const Flow &);
 

@@ -9,8 +9,15 @@
 
 namespace jeebs {
 
+namespace {
+
+// However long sessions take: other services may have the VIP, too.
+constexpr auto new_wait = std::chrono::seconds(2);
+
+} // namespace
+
 Takeover::Takeover(Parts parts, Hooks hooks)
-    : p_(parts), hooks_(std::move(hooks)),
+    : p_(parts), hooks_(std::move(hooks)), new_timer_(parts.io),
       fence_(parts.io, parts.config, parts.net),
       adoptions_(parts, {
 	.let_go = [this](const Flow &f) { held_.erase(f); },
@@ -59,6 +66,16 @@ Takeover::release_held()
 	held_.clear();
 }
 
+// They meet those who listen again by now: sessions that clients connect to.
+void
+Takeover::let_new()
+{
+	new_timer_.cancel();
+	for (const auto &syn : p_.net.take_new())
+		if (auto ok = p_.injector.inject(syn, Seq32(0), Seq32(0)); !ok)
+			log::debug("a new connection: {}", ok.error().what);
+}
+
 void
 Takeover::unprepare()
 {
@@ -84,6 +101,8 @@ Takeover::steps()
 		{"vip", at(&Takeover::step_vip), [this] {
 			(void)p_.net.block();
 			p_.net.vips_down();
+			new_timer_.cancel();
+			(void)p_.net.take_new();
 		}},
 		{"announce", at(&Takeover::step_announce), {}},
 	};
@@ -131,6 +150,12 @@ Takeover::step_epoch(Done done)
 void
 Takeover::step_vip(Done done)
 {
+	p_.net.hold_new();
+	new_timer_.expires_after(new_wait);
+	new_timer_.async_wait([this](boost::system::error_code ec) {
+		if (!ec)
+			let_new();
+	});
 	if (auto r = p_.net.vips_up(); !r)
 		return done(std::move(r));
 	done(p_.net.no_lease_needed());
@@ -174,6 +199,8 @@ Takeover::cancel()
 	if (runner_ && !taken_)
 		runner_->cancel();
 	adoptions_.cancel();
+	new_timer_.cancel();
+	(void)p_.net.take_new();
 	release_held();
 	report_->finished = true;
 }
@@ -190,6 +217,7 @@ Takeover::finished()
 {
 	running_ = false;
 	report_->finished = true;
+	let_new();
 	// Whoever called may still have work to do.
 	std::weak_ptr<bool> alive = alive_;
 	boost::asio::post(p_.io, [this, alive] {

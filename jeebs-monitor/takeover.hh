@@ -11,6 +11,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include <boost/asio/steady_timer.hpp>
+
 #include "adoptions.hh"
 #include "clock.hh"
 #include "fence.hh"
@@ -75,6 +77,7 @@ private:
 	void step_hold(Done);
 	[[nodiscard]] Result<void> hold_all();
 	void release_held();
+	void let_new();
 	void step_epoch(Done);
 	void step_vip(Done);
 	void step_announce(Done);
@@ -86,6 +89,7 @@ private:
 	std::unique_ptr<StepRunner> runner_;
 	std::optional<TakeoverReport> report_;
 	std::unordered_set<Flow> held_;
+	boost::asio::steady_timer new_timer_;
 	bool running_ = false, taken_ = false;
 	Fence fence_;
 	Adoptions adoptions_;

@@ -34,6 +34,7 @@
 #include "jeebs/jeebs-msg.h"
 #include "jeebs/jeebs-relay.h"
 #include "jeebs/jeebs-source.h"
+#include "jeebs/jeebs-state.h"
 #include "jeebs/jeebs-target.h"
 
 /* Bytes in all: a record has a bound, and a checkpoint has them. */
@@ -56,6 +57,7 @@ struct jeebs_forward {
 	int put;		/* in the record that is made */
 	int due;		/* no record tells of the phase yet */
 	int over_due;		/* LEFT, and jeebsd hasn't heard so */
+	int unopened;		/* the client doesn't know of the channel */
 	int end_told;		/* to jeebsd, which lets it out */
 	int told;		/* jeebsd, that the standby knows it */
 	uint64_t taken, taken_told;
@@ -103,6 +105,14 @@ channel_of(struct ssh *ssh, const struct jeebs_forward *f)
 	struct Channel *c = channel_by_id(ssh, f->channel);
 
 	return c != NULL && c->jeebs == f ? c : NULL;
+}
+
+/* Does the client know of a channel with this far end? */
+static int
+is_public(const struct jeebs_forward *f, const struct Channel *c)
+{
+	return c->type == SSH_CHANNEL_OPEN ||
+	    (c->type == SSH_CHANNEL_OPENING && !f->unopened);
 }
 
 /* It goes on without a standby, but for what is recorded already. */
@@ -329,6 +339,26 @@ jeebs_forward_connected(struct ssh *ssh, struct Channel *c)
 	return answer_waits(f);
 }
 
+int
+jeebs_forward_accepted(struct ssh *ssh, struct Channel *c)
+{
+	struct jeebs_forward *f;
+
+	if (strcmp(c->ctype, "forwarded-tcpip") != 0 ||
+	    !jeebs_source_may_move(c->sock))
+		return 0;
+	f = forward_new(c);
+	if (jeebsd != -1 && !number_taken(f))
+		ask(f, c);
+	return f->unopened = answer_waits(f);
+}
+
+int
+jeebs_forward_unopened(const struct Channel *c)
+{
+	return c->jeebs != NULL && c->jeebs->unopened;
+}
+
 void
 jeebs_forward_want(struct ssh *ssh, struct Channel *c)
 {
@@ -416,9 +446,14 @@ observe(struct ssh *ssh)
 
 	TAILQ_FOREACH_SAFE(f, &forwards, entry, next) {
 		c = channel_of(ssh, f);
-		if (c != NULL && c->type == SSH_CHANNEL_CONNECTING) {
+		if (c != NULL && (c->type == SSH_CHANNEL_CONNECTING ||
+		    c->type == SSH_CHANNEL_OPENING)) {
 			if (f->phase == NEW && jeebsd != -1 && !number_taken(f))
 				ask(f, c);
+			if (f->unopened && !answer_waits(f)) {
+				f->unopened = 0;
+				jeebs_channel_open_accepted(ssh, c);
+			}
 			continue;
 		}
 		if (f->over_due && say(JEEBS_MSG_FORWARD_OVER, f, NULL,
@@ -470,7 +505,7 @@ snapshot(struct ssh *ssh, struct jeebs_state *st)
 	TAILQ_FOREACH(f, &forwards, entry) {
 		f->put = 0;
 		if (f->phase != KEPT || (c = channel_of(ssh, f)) == NULL ||
-		    c->type != SSH_CHANNEL_OPEN)
+		    !is_public(f, c))
 			continue;
 		if ((r = jeebs_relay_gather(&f->relay, c->sock,
 		    c->output)) == SSH_ERR_INVALID_FORMAT || (r == 0 &&
@@ -504,7 +539,7 @@ jeebs_forward_unanswered(struct ssh *ssh)
 
 	TAILQ_FOREACH(f, &forwards, entry)
 		n += answer_waits(f) && (c = channel_of(ssh, f)) != NULL &&
-		    c->type == SSH_CHANNEL_OPEN;
+		    is_public(f, c);
 	return n;
 }
 

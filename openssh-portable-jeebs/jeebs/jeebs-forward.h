@@ -40,6 +40,9 @@ void	jeebs_forward_committed(uint64_t seq);
 /* hooks */
 /* c, a channel, is connected to its target. Nonzero: say so to nobody yet. */
 int	jeebs_forward_connected(struct ssh *, struct Channel *);
+/* So was c, by us. Nonzero: so. And so it is. */
+int	jeebs_forward_accepted(struct ssh *, struct Channel *);
+int	jeebs_forward_unopened(const struct Channel *);
 /* Called before c is polled: what can't be done isn't waited for. */
 void	jeebs_forward_want(struct ssh *, struct Channel *);
 void	jeebs_forward_did_read(struct Channel *, size_t len);

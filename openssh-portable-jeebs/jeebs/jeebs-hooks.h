@@ -34,6 +34,8 @@ struct jeebs_hooks {
 	/* channels and sessions */
 	void	(*connecting)(int, const struct addrinfo *);
 	int	(*connected)(struct ssh *, struct Channel *);
+	int	(*accepted)(struct ssh *, struct Channel *);
+	int	(*unopened)(const struct Channel *);
 	void	(*want)(struct ssh *, struct Channel *);
 	void	(*did_receive)(struct Channel *, size_t);
 	size_t	(*may_send)(struct Channel *, size_t);
@@ -164,6 +166,22 @@ static inline int
 jeebs_connected(struct ssh *ssh, struct Channel *c)
 {
 	return jeebs_hooks != NULL ? jeebs_hooks->connected(ssh, c) : 0;
+}
+
+/*
+ * c, a channel, is a connection that was just accepted. Nonzero: the client is
+ * asked to open it later; until then it is unopened.
+ */
+static inline int
+jeebs_accepted(struct ssh *ssh, struct Channel *c)
+{
+	return jeebs_hooks != NULL ? jeebs_hooks->accepted(ssh, c) : 0;
+}
+
+static inline int
+jeebs_unopened(const struct Channel *c)
+{
+	return jeebs_hooks != NULL && jeebs_hooks->unopened(c);
 }
 
 /*

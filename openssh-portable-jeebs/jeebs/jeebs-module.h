@@ -21,9 +21,15 @@ struct jeebs_module {
 	/* Puts one object for each of its channels. Returns 0 or SSH_ERR_*. */
 	int	(*snapshot)(struct ssh *, struct jeebs_state *);
 	/*
-	 * After jeebs_channel_import() of the same channel, on another host:
+	 * On another host, which doesn't have the address yet: what needs no
+	 * channel of the client's. SSH_ERR_*: the records are not such as we
+	 * write. May be NULL.
+	 */
+	int	(*prepare)(struct ssh *, struct jeebs_state *);
+	/*
+	 * After jeebs_channel_import() of the same channel, once it has it:
 	 * gives it a far end again. The body is consumed. On SSH_ERR_* the
-	 * channel is closed in the orderly way.
+	 * channel is closed in the orderly way. May be NULL.
 	 */
 	int	(*restore)(struct ssh *, uint32_t channel, struct sshbuf *body,
 		    const struct jeebs_notice *);
@@ -35,5 +41,6 @@ extern const struct jeebs_module *const jeebs_modules[];
 extern const struct jeebs_module jeebs_module_session;	/* session.c */
 extern const struct jeebs_module jeebs_module_forward;
 extern const struct jeebs_module jeebs_module_attempt;
+extern const struct jeebs_module jeebs_module_listen;
 
 #endif /* JEEBS_MODULE_H */

@@ -374,6 +374,8 @@ revive_channel(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
 	int r;
 
 	for (i = 0; (m = jeebs_modules[i]) != NULL; i++) {
+		if (m->restore == NULL)
+			continue;
 		b = jeebs_state_get(rv.state, m->tag, id);
 		if (b != NULL && (r = m->restore(ssh, id, b, ctx)) != 0)
 			error_r(r, "channel %u: %s is closed", id, m->name);
@@ -412,6 +414,7 @@ void
 jeebs_revive(struct ssh *ssh)
 {
 	struct jeebs_notice notice;
+	u_int i;
 	int r;
 
 	notice.from = jeebs_job->from;
@@ -421,6 +424,12 @@ jeebs_revive(struct ssh *ssh)
 	if ((r = jeebs_state_each(rv.state, JEEBS_TAG_CHANNEL,
 	    import_channel, ssh, NULL)) != 0)
 		jeebs_job_fail("channels: %s", ssh_err(r));
+	for (i = 0; jeebs_modules[i] != NULL; i++) {
+		if (jeebs_modules[i]->prepare != NULL &&
+		    (r = jeebs_modules[i]->prepare(ssh, rv.state)) != 0)
+			jeebs_job_fail("%s: %s", jeebs_modules[i]->name,
+			    ssh_err(r));
+	}
 	wait_for_go(ssh, 0);
 	/* What is started from here on is started once. */
 	if ((r = jeebs_state_each(rv.state, JEEBS_TAG_CHANNEL,

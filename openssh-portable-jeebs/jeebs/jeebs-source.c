@@ -233,3 +233,17 @@ jeebs_source_ours(int sock)
 	    getsockname(sock, (struct sockaddr *)&ss, &len) == 0 &&
 	    same_addr((struct sockaddr *)&ss, (struct sockaddr *)&source);
 }
+
+int
+jeebs_source_may_move(int sock)
+{
+	struct sockaddr_storage local, remote;
+	socklen_t llen = sizeof(local), rlen = sizeof(remote);
+
+	if (getsockname(sock, (struct sockaddr *)&local, &llen) == -1 ||
+	    getpeername(sock, (struct sockaddr *)&remote, &rlen) == -1)
+		return 0;
+	ipv64_normalise_mapped(&local, &llen);
+	ipv64_normalise_mapped(&remote, &rlen);
+	return may_bind((struct sockaddr *)&local, (struct sockaddr *)&remote);
+}

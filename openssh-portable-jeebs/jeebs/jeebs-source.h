@@ -13,5 +13,7 @@ struct addrinfo;
 void	jeebs_source_bind(int sock, const struct addrinfo *ai);
 /* Has a connected socket that address? */
 int	jeebs_source_ours(int sock);
+/* Has it addresses that another host could have and reach? */
+int	jeebs_source_may_move(int sock);
 
 #endif /* JEEBS_SOURCE_H */

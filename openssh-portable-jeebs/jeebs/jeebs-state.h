@@ -18,6 +18,8 @@ struct ssh;
 struct sshbuf;
 struct jeebs_state;
 struct Channel;
+struct Forward;
+struct ForwardOptions;
 struct Session;
 
 /* What the user is told about a takeover. */
@@ -36,10 +38,11 @@ enum jeebs_tag {
 	JEEBS_TAG_FORWARD,	/* id: our channel number */
 	JEEBS_TAG_FORWARD_DATA,	/* bytes for its target; same id */
 	JEEBS_TAG_ATTEMPT,	/* to connect to a target; id as above */
-	JEEBS_TAG_FORWARD_EARLY	/* what its target said before the connection
+	JEEBS_TAG_FORWARD_EARLY, /* what its target said before the connection
 				 * was kept, and the client hasn't been sent */
+	JEEBS_TAG_LISTENER	/* of the client's; id: its channel number */
 };
-#define JEEBS_TAG_LAST	JEEBS_TAG_FORWARD_EARLY
+#define JEEBS_TAG_LAST	JEEBS_TAG_LISTENER
 
 #define JEEBS_MAX_OBJECTS	65536U
 
@@ -103,6 +106,11 @@ int	jeebs_channel_revived(struct ssh *, uint32_t id);
 int	jeebs_channel_lost(struct ssh *, uint32_t id, const char *message);
 /* Is a connection to fd's peer one that may be forwarded here? */
 int	jeebs_channel_target_permitted(struct ssh *, int fd);
+/* Or, the other way round, one of those that came to its port? */
+int	jeebs_channel_accepted(const struct Channel *);
+int	jeebs_channel_listener_permitted(struct ssh *, int fd);
+/* Asks the client to open one. */
+void	jeebs_channel_open_accepted(struct ssh *, struct Channel *);
 /*
  * Gives an imported channel its target again, by way of fd. data: what the
  * target may lack; the first *resend bytes had been written by another host;
@@ -117,6 +125,10 @@ int	jeebs_channel_set_fds(struct ssh *, struct Channel *);
 int	jeebs_channel_attempts_export(struct ssh *, struct jeebs_state *);
 int	jeebs_channel_attempt(struct ssh *, uint32_t id, const char *host,
 	    u_short port);
+/* What listens for the client; returns whether it does again. */
+int	jeebs_channel_listeners_export(struct ssh *, struct jeebs_state *);
+int	jeebs_channel_listen(struct ssh *, struct Forward *, u_int asked,
+	    struct ForwardOptions *);
 /* session.c */
 int	jeebs_sessions_export(struct ssh *, struct jeebs_state *);
 int	jeebs_session_import(struct ssh *, uint32_t id, struct sshbuf *,

@@ -158,18 +158,29 @@ reset_target(int fd)
 	close(fd);
 }
 
-/* As server_request_direct_tcpip() does. */
-int
-jeebs_target_allowed(void)
+static int
+allowed(int direction)
 {
-	return (options.allow_tcp_forwarding & FORWARD_LOCAL) != 0 &&
+	return (options.allow_tcp_forwarding & direction) != 0 &&
 	    auth_opts->permit_port_forwarding_flag &&
 	    !options.disable_forwarding;
 }
 
-static int
-permitted(struct ssh *ssh, int fd)
+/* As server_request_direct_tcpip() does. */
+int
+jeebs_target_allowed(void)
 {
+	return allowed(FORWARD_LOCAL);
+}
+
+static int
+permitted(struct ssh *ssh, uint32_t channel, int fd)
+{
+	const struct Channel *c = channel_by_id(ssh, channel);
+
+	if (c != NULL && jeebs_channel_accepted(c))
+		return allowed(FORWARD_REMOTE) &&
+		    jeebs_channel_listener_permitted(ssh, fd);
 	return jeebs_target_allowed() &&
 	    jeebs_channel_target_permitted(ssh, fd);
 }
@@ -201,7 +212,7 @@ jeebs_target_connect(struct ssh *ssh, uint32_t channel,
 		return SSH_ERR_CONN_CLOSED;
 	fd = t->fd;
 	t->fd = -1;
-	if (!permitted(ssh, fd)) {
+	if (!permitted(ssh, channel, fd)) {
 		logit("jeebs: channel %u: its target isn't permitted on this "
 		    "host", channel);
 		reset_target(fd);

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Where the client has us listen (ssh -R): a host that takes over listens there,
+ * too, before it has the address at which others connect.
+ */
+#include "includes.h"
+
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "openbsd-compat/sys-queue.h"
+#include "auth-options.h"
+#include "channels.h"
+#include "log.h"
+#include "misc.h"
+#include "servconf.h"
+#include "sshbuf.h"
+#include "ssherr.h"
+#include "jeebs/jeebs-module.h"
+#include "jeebs/jeebs-wire.h"
+
+extern ServerOptions options;
+extern struct sshauthopt *auth_opts;
+
+/* As server_input_global_request() does. */
+static int
+allowed(const struct Forward *fwd)
+{
+	int forward = fwd->listen_path != NULL ?
+	    options.allow_streamlocal_forwarding :
+	    options.allow_tcp_forwarding;
+
+	return (forward & FORWARD_REMOTE) != 0 &&
+	    auth_opts->permit_port_forwarding_flag &&
+	    !options.disable_forwarding;
+}
+
+static int
+get_listener(struct sshbuf *body, struct Forward *fwd, uint32_t *asked)
+{
+	uint32_t port;
+	u_char is_path;
+	int r;
+
+	if ((r = sshbuf_get_u8(body, &is_path)) != 0 ||
+	    (r = jeebs_get_text(body, is_path ? &fwd->listen_path :
+	    &fwd->listen_host)) != 0 ||
+	    (r = sshbuf_get_u32(body, asked)) != 0 ||
+	    (r = sshbuf_get_u32(body, &port)) != 0)
+		return r;
+	if (sshbuf_len(body) != 0 || is_path > 1 || *asked > 0xffff ||
+	    port > 0xffff || (is_path ? port != 0 || *asked != 0 : port == 0))
+		return SSH_ERR_INVALID_FORMAT;
+	fwd->listen_port = port;
+	return 0;
+}
+
+/* On storage that both hosts have it may be the dead host's. */
+static void
+remove_stale(const char *path)
+{
+	struct sockaddr_un sun;
+	struct stat sb;
+	int sock;
+
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
+	    sizeof(sun.sun_path) || lstat(path, &sb) == -1 ||
+	    !S_ISSOCK(sb.st_mode) || sb.st_uid != geteuid() ||
+	    (sock = socket(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC, 0)) == -1)
+		return;
+	if (connect(sock, (struct sockaddr *)&sun, sizeof(sun)) == -1 &&
+	    errno == ECONNREFUSED && unlink(path) == -1)
+		error_f("unlink %.100s: %s", path, strerror(errno));
+	close(sock);
+}
+
+static int
+listen_again(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
+{
+	struct Forward fwd;
+	uint32_t asked;
+	int r;
+
+	memset(&fwd, 0, sizeof(fwd));
+	if ((r = get_listener(body, &fwd, &asked)) != 0)
+		goto out;
+	if (fwd.listen_path != NULL && allowed(&fwd))
+		remove_stale(fwd.listen_path);
+	if (!allowed(&fwd) ||
+	    !jeebs_channel_listen(ssh, &fwd, asked, &options.fwd_opts))
+		logit("jeebs: the client had asked to listen at %.100s port %d; "
+		    "this host doesn't", fwd.listen_path != NULL ?
+		    fwd.listen_path : fwd.listen_host, fwd.listen_port);
+ out:
+	free(fwd.listen_path);
+	free(fwd.listen_host);
+	return r;
+}
+
+static int
+prepare(struct ssh *ssh, struct jeebs_state *st)
+{
+	return jeebs_state_each(st, JEEBS_TAG_LISTENER, listen_again, ssh,
+	    NULL);
+}
+
+const struct jeebs_module jeebs_module_listen = {
+	.name = "listen",
+	.tag = JEEBS_TAG_LISTENER,
+	.snapshot = jeebs_channel_listeners_export,
+	.prepare = prepare,
+};

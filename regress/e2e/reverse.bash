@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: ISC
+# Streams through what the server listens at for the client (-R). Source it after
+# forward.bash, whose end_streams ends them.
+
+# The client's host serves streams on its port 7000.
+client_serves() {
+	lab exec client -- python3 "$top/regress/e2e/stream.py" serve 7000 "$scratch/stop" \
+		>"$scratch/target.out" 2>&1 &
+	check "the client serves streams" within 15 grep -q ready "$scratch/target.out"
+}
+
+# from HOST NAME ADDRESS|PATH UP DOWN [late]: a stream that HOST asks for.
+from() {
+	local host=$1 name=$2 path=$3 where=$3
+	shift 3
+	[[ $path != /* ]] || where=-
+	lab exec "$host" -- python3 -c '
+import socket, subprocess, sys
+path, *command = sys.argv[1:]
+end = None
+if path[0] == "/":
+    end = socket.socket(socket.AF_UNIX)
+    end.connect(path)
+sys.exit(subprocess.run(command, stdin=end, stdout=end).returncode)' "$path" \
+		python3 "$top/regress/e2e/stream.py" run "$where" "$1" "$2" \
+		"$scratch/stop" ${3-} >"$scratch/stream-$name.out" 2>&1 &
+	stream_job[$name]=$!
+}
