@@ -83,6 +83,18 @@ remove_stale(const char *path)
 	close(sock);
 }
 
+static void
+say_not(const struct Forward *fwd)
+{
+	if (fwd->listen_path != NULL)
+		logit("jeebs: the client had asked to listen at %.100s; this "
+		    "host doesn't", fwd->listen_path);
+	else
+		logit("jeebs: the client had asked to listen at %.100s port %d; "
+		    "this host doesn't", *fwd->listen_host == '\0' ? "*" :
+		    fwd->listen_host, fwd->listen_port);
+}
+
 static int
 listen_again(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
 {
@@ -97,9 +109,7 @@ listen_again(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
 		remove_stale(fwd.listen_path);
 	if (!allowed(&fwd) ||
 	    !jeebs_channel_listen(ssh, &fwd, asked, &options.fwd_opts))
-		logit("jeebs: the client had asked to listen at %.100s port %d; "
-		    "this host doesn't", fwd.listen_path != NULL ?
-		    fwd.listen_path : fwd.listen_host, fwd.listen_port);
+		say_not(&fwd);
  out:
 	free(fwd.listen_path);
 	free(fwd.listen_host);
