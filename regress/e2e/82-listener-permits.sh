@@ -12,7 +12,7 @@ login a vip -R "*:9001:127.0.0.1:7000" -R "*:9002:127.0.0.1:7000" \
 	-R "*:9003:127.0.0.1:7000"
 lab exec beta -- python3 -c '
 import socket
-s = socket.create_server(("", 9003), reuse_port=False)
+s = socket.create_server(("", 9003), family=socket.AF_INET6, dualstack_ipv6=True)
 print("ready", flush=True)
 s.accept()' >"$scratch/other.out" 2>&1 &
 check "something else has a port of beta's" within 10 grep -q ready "$scratch/other.out"
