@@ -10,5 +10,6 @@ const struct jeebs_module *const jeebs_modules[] = {
 	&jeebs_module_forward,
 	&jeebs_module_attempt,
 	&jeebs_module_listen,
+	&jeebs_module_agent,
 	NULL
 };

@@ -42,5 +42,6 @@ extern const struct jeebs_module jeebs_module_session;	/* session.c */
 extern const struct jeebs_module jeebs_module_forward;
 extern const struct jeebs_module jeebs_module_attempt;
 extern const struct jeebs_module jeebs_module_listen;
+extern const struct jeebs_module jeebs_module_agent;
 
 #endif /* JEEBS_MODULE_H */

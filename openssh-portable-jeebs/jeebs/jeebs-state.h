@@ -40,9 +40,10 @@ enum jeebs_tag {
 	JEEBS_TAG_ATTEMPT,	/* to connect to a target; id as above */
 	JEEBS_TAG_FORWARD_EARLY, /* what its target said before the connection
 				 * was kept, and the client hasn't been sent */
-	JEEBS_TAG_LISTENER	/* of the client's; id: its channel number */
+	JEEBS_TAG_LISTENER,	/* of the client's; id: its channel number */
+	JEEBS_TAG_AGENT		/* where the client's is reached; id 0 */
 };
-#define JEEBS_TAG_LAST	JEEBS_TAG_LISTENER
+#define JEEBS_TAG_LAST	JEEBS_TAG_AGENT
 
 #define JEEBS_MAX_OBJECTS	65536U
 
@@ -130,6 +131,8 @@ int	jeebs_channel_listeners_export(struct ssh *, struct jeebs_state *);
 int	jeebs_channel_listen(struct ssh *, struct Forward *, u_int asked,
 	    struct ForwardOptions *);
 /* session.c */
+int	jeebs_agent_export(struct ssh *, struct jeebs_state *);
+int	jeebs_agent_import(struct ssh *, struct sshbuf *);
 int	jeebs_sessions_export(struct ssh *, struct jeebs_state *);
 int	jeebs_session_import(struct ssh *, uint32_t id, struct sshbuf *,
 	    const struct jeebs_notice *);

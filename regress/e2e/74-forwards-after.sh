@@ -67,8 +67,9 @@ check "the connection is served by $survivor" within 15 eval \
 	'[[ $(over m vip hostname) == "$survivor" ]]'
 forwards "$survivor" 710 >forwards-after.out 2>&1
 same_as_before forwards
-is "a -R from before is not there" "$(banner "$survivor" 7100 | grep -o 'Connection refused' | head -n 1)" 'Connection refused'
-over m -O cancel -R "127.0.0.1:7100:$TARGET:22" vip || :
+is "a -R from before is there" "$(banner "$survivor" 7100)" SSH-2.0
+over m -O cancel -R "127.0.0.1:7100:$TARGET:22" vip
+is "until it is cancelled" "$(banner "$survivor" 7100 | grep -o 'Connection refused' | head -n 1)" 'Connection refused'
 over m -O forward -R "127.0.0.1:7100:$TARGET:22" vip
 is "it can be asked for again" "$(banner "$survivor" 7100)" SSH-2.0
 no_login_on_survivor
