@@ -11,5 +11,6 @@ const struct jeebs_module *const jeebs_modules[] = {
 	&jeebs_module_attempt,
 	&jeebs_module_listen,
 	&jeebs_module_agent,
+	&jeebs_module_tun,
 	NULL
 };

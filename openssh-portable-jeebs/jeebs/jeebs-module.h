@@ -43,5 +43,6 @@ extern const struct jeebs_module jeebs_module_forward;
 extern const struct jeebs_module jeebs_module_attempt;
 extern const struct jeebs_module jeebs_module_listen;
 extern const struct jeebs_module jeebs_module_agent;
+extern const struct jeebs_module jeebs_module_tun;
 
 #endif /* JEEBS_MODULE_H */

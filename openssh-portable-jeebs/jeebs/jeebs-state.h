@@ -41,9 +41,10 @@ enum jeebs_tag {
 	JEEBS_TAG_FORWARD_EARLY, /* what its target said before the connection
 				 * was kept, and the client hasn't been sent */
 	JEEBS_TAG_LISTENER,	/* of the client's; id: its channel number */
-	JEEBS_TAG_AGENT		/* where the client's is reached; id 0 */
+	JEEBS_TAG_AGENT,	/* where the client's is reached; id 0 */
+	JEEBS_TAG_TUNNEL	/* id: our channel number */
 };
-#define JEEBS_TAG_LAST	JEEBS_TAG_AGENT
+#define JEEBS_TAG_LAST	JEEBS_TAG_TUNNEL
 
 #define JEEBS_MAX_OBJECTS	65536U
 
@@ -130,6 +131,16 @@ int	jeebs_channel_attempt(struct ssh *, uint32_t id, const char *host,
 int	jeebs_channel_listeners_export(struct ssh *, struct jeebs_state *);
 int	jeebs_channel_listen(struct ssh *, struct Forward *, u_int asked,
 	    struct ForwardOptions *);
+/*
+ * Tunnels: put writes what is to be known of the device behind fd, or returns
+ * SSH_ERR_SYSTEM_ERROR if there is none. The device of an imported channel.
+ */
+int	jeebs_channel_tunnels(struct ssh *, struct jeebs_state *,
+	    int (*put)(struct sshbuf *, int fd));
+int	jeebs_channel_tunnel(struct ssh *, uint32_t id, int fd,
+	    int (*infilter)(struct ssh *, struct Channel *, char *, int),
+	    u_char *(*outfilter)(struct ssh *, struct Channel *, u_char **,
+	    size_t *));
 /* session.c */
 int	jeebs_agent_export(struct ssh *, struct jeebs_state *);
 int	jeebs_agent_import(struct ssh *, struct sshbuf *);

@@ -10,7 +10,8 @@ JEEBS_SESSION_OBJS=	sshsig.o jeebs/jeebs-sign.o jeebs/jeebs-recovery.o \
 	jeebs/jeebs-export.o jeebs/jeebs-recorder.o jeebs/jeebs-module.o \
 	jeebs/jeebs-forward.o jeebs/jeebs-relay.o jeebs/jeebs-target.o \
 	jeebs/jeebs-attempt.o jeebs/jeebs-listen.o jeebs/jeebs-agent.o \
-	jeebs/jeebs-source.o jeebs/jeebs-mon.o jeebs/jeebs-host.o jeebs/jeebs-socket.o
+	jeebs/jeebs-tun.o jeebs/jeebs-source.o jeebs/jeebs-mon.o \
+	jeebs/jeebs-host.o jeebs/jeebs-socket.o
 
 JEEBS_ADOPT_OBJS=	jeebs/jeebs-adopt.o jeebs/jeebs-once.o \
 	jeebs/jeebs-worker.o jeebs/jeebs-account.o jeebs/jeebs-revive.o \

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: ISC */
+/* Tunnel devices (ssh -w): the same one is opened on the host that takes over. */
+#include "includes.h"
+
+#include <sys/types.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <linux/if_tun.h>
+#include <net/if.h>
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "openbsd-compat/sys-queue.h"
+#include "auth-options.h"
+#include "channels.h"
+#include "log.h"
+#include "misc.h"
+#include "servconf.h"
+#include "sshbuf.h"
+#include "ssherr.h"
+#include "jeebs/jeebs-module.h"
+
+extern ServerOptions options;
+extern struct sshauthopt *auth_opts;
+
+/* What sys_tun_open() made of a number: tunN or tapN. */
+static int
+put_tunnel(struct sshbuf *m, int fd)
+{
+	struct ifreq ifr;
+	const char *errstr;
+	int r, unit;
+
+	memset(&ifr, 0, sizeof(ifr));
+	if (ioctl(fd, TUNGETIFF, &ifr) == -1 || strlen(ifr.ifr_name) < 4)
+		return SSH_ERR_SYSTEM_ERROR;
+	unit = strtonum(ifr.ifr_name + 3, 0, SSH_TUNID_MAX, &errstr);
+	if (errstr != NULL)
+		return SSH_ERR_SYSTEM_ERROR;
+	if ((r = sshbuf_put_u32(m, (ifr.ifr_flags & IFF_TAP) != 0 ?
+	    SSH_TUNMODE_ETHERNET : SSH_TUNMODE_POINTOPOINT)) != 0 ||
+	    (r = sshbuf_put_u32(m, unit)) != 0)
+		return r;
+	return 0;
+}
+
+static int
+snapshot(struct ssh *ssh, struct jeebs_state *st)
+{
+	return jeebs_channel_tunnels(ssh, st, put_tunnel);
+}
+
+/* As server_request_tun() does. */
+static int
+allowed(uint32_t mode, uint32_t unit)
+{
+	return (options.permit_tun & mode) != 0 &&
+	    (auth_opts->force_tun_device == -1 ||
+	    (uint32_t)auth_opts->force_tun_device == unit);
+}
+
+static int
+restore(struct ssh *ssh, uint32_t channel, struct sshbuf *body,
+    const struct jeebs_notice *notice)
+{
+	uint32_t mode, unit;
+	char *name = NULL;
+	int fd, r, l3;
+
+	if ((r = sshbuf_get_u32(body, &mode)) != 0 ||
+	    (r = sshbuf_get_u32(body, &unit)) != 0)
+		return r;
+	if (sshbuf_len(body) != 0 || unit > SSH_TUNID_MAX ||
+	    (mode != SSH_TUNMODE_POINTOPOINT && mode != SSH_TUNMODE_ETHERNET))
+		return SSH_ERR_INVALID_FORMAT;
+	if (!allowed(mode, unit) || (fd = tun_open(unit, mode, &name)) == -1)
+		return SSH_ERR_CONN_CLOSED;
+	l3 = mode == SSH_TUNMODE_POINTOPOINT;
+	if ((r = jeebs_channel_tunnel(ssh, channel, fd,
+	    l3 ? sys_tun_infilter : NULL, l3 ? sys_tun_outfilter : NULL)) != 0)
+		close(fd);
+	else
+		debug("jeebs: channel %u goes on with %s", channel, name);
+	free(name);
+	return r;
+}
+
+const struct jeebs_module jeebs_module_tun = {
+	.name = "tunnel",
+	.tag = JEEBS_TAG_TUNNEL,
+	.snapshot = snapshot,
+	.restore = restore,
+};
