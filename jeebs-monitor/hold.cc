@@ -32,8 +32,7 @@ struct Kept {
 struct Hold::Impl {
 	Impl(asio::io_context &io, HoldConfig c, Callback cb)
 		: config(std::move(c)), callback(std::move(cb)),
-		  rules(hold_spec(config.interface, config.queue_number,
-		    config.service_port)),
+		  rules(hold_spec(config.interface, config.queue_number)),
 		  queue(io, config.queue_number,
 		    [this](uint32_t id, std::span<const uint8_t> bytes) {
 			packet(id, bytes); },
@@ -42,7 +41,6 @@ struct Hold::Impl {
 	void packet(uint32_t id, std::span<const uint8_t>);
 	void flush_drops();
 	bool keep(Kept &, const Segment &);
-	bool keep_new(const Segment &);
 	void forget();
 	void leave_later();
 
@@ -52,9 +50,6 @@ struct Hold::Impl {
 	PacketQueue queue;
 	std::optional<uint32_t> last_drop;	/* verdicts not sent yet */
 	std::unordered_map<Flow, Kept> held;
-	bool holds_new = false;
-	Packets fresh;
-	std::unordered_set<Flow> fresh_flows;	/* one SYN of each */
 	/* Not held, and still in the rules. */
 	std::unordered_set<Flow> leaving;
 	asio::steady_timer leave;
@@ -68,11 +63,6 @@ Hold::Impl::packet(uint32_t id, std::span<const uint8_t> bytes_of_packet)
 	const auto segment = Segment::parse(bytes_of_packet);
 	const auto it = segment ? held.find(segment->flow_to_local()) :
 	    held.end();
-	if (segment && it == held.end() && keep_new(*segment)) {
-		last_drop = id;
-		stats.held++;
-		return;
-	}
 	if (segment && (it == held.end() || (it->second.passes &&
 	    !segment->has(tcp_rst)))) {
 		flush_drops();
@@ -88,19 +78,6 @@ Hold::Impl::packet(uint32_t id, std::span<const uint8_t> bytes_of_packet)
 	} else {
 		stats.dropped++;
 	}
-}
-
-bool
-Hold::Impl::keep_new(const Segment &segment)
-{
-	if (!holds_new || !segment.has(tcp_syn) || segment.has(tcp_ack))
-		return false;
-	if (fresh.size() < config.new_connections &&
-	    fresh_flows.insert(segment.flow_to_local()).second) {
-		const auto syn = segment.bytes();
-		fresh.emplace_back(syn.begin(), syn.end());
-	}
-	return true;
 }
 
 bool
@@ -136,9 +113,6 @@ Hold::Impl::forget()
 	held.clear();
 	leaving.clear();
 	leave.cancel();
-	holds_new = false;
-	fresh.clear();
-	fresh_flows.clear();
 	bytes = 0;
 }
 
@@ -220,28 +194,6 @@ Hold::pass_resets(std::span<const Flow> flows)
 			impl_->leaving.insert(flow);
 	if (!impl_->leaving.empty())
 		impl_->leave_later();
-}
-
-Result<void>
-Hold::hold_new(std::span<const IpAddr> addrs)
-{
-	auto result = impl_->rules.replace_new(addrs);
-	impl_->holds_new = result.has_value();
-	return result;
-}
-
-Hold::Packets
-Hold::take_new()
-{
-	if (!impl_->holds_new)
-		return {};
-	if (auto r = impl_->rules.replace_new({}); !r)
-		log::warning("{}: new connections still come by the queue: {}",
-		    impl_->config.interface, r.error().what);
-	drain();
-	impl_->holds_new = false;
-	impl_->fresh_flows.clear();
-	return std::exchange(impl_->fresh, {});
 }
 
 void

@@ -27,15 +27,11 @@ namespace asio = boost::asio;
 struct HoldConfig {
 	std::string interface;
 	uint16_t queue_number = 74;
-	/** Its connections are never held before they begin. */
-	uint16_t service_port = 22;
 	/** Packets that wait in the kernel; beyond it they are dropped. */
 	uint32_t queue_length = 16384;
 	/** Bounds of what is kept; beyond them packets are dropped. */
 	size_t bytes_per_flow = 4U << 20;
 	size_t bytes_total = 256U << 20;
-	/** Beyond them SYNs are dropped. */
-	size_t new_connections = 1024;
 };
 
 struct HoldStats {
@@ -78,13 +74,6 @@ public:
 	void pass_but_resets(std::span<const Flow>);
 	/** At once; that they no longer enter the queue comes later. */
 	void pass_resets(std::span<const Flow>);
-	/**
-	 * SYNs to these addresses, but those to the service's port, are kept until
-	 * take_new(): who listens there isn't back yet.
-	 */
-	[[nodiscard]] Result<void> hold_new(std::span<const IpAddr>);
-	/** From here on they reach the kernel; those that were kept. */
-	[[nodiscard]] Packets take_new();
 	/** Reads what is in the queue now, without waiting. */
 	void drain();
 	/** Kept packets of a flow in order of arrival; forgets them. */

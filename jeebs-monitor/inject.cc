@@ -180,8 +180,7 @@ Injector::inject(std::span<const uint8_t> ip_packet, Seq32 snd_una,
 		// to be sent again, TCP would take those that had not for old
 		// (RFC 7323, 5.3). Without any it asks nothing of them
 		// (net/ipv4/tcp_input.c, tcp_validate_incoming).
-		if (!segment->has(tcp_syn))
-			blank_timestamps(packet);
+		blank_timestamps(packet);
 		if (write(fd_.get(), packet.data(), packet.size()) < 0)
 			return fail_errno("cannot inject through " + name_);
 		stats_.injected++;

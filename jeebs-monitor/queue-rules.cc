@@ -30,8 +30,7 @@ set_name(Queued which, bool v6)
 } // namespace
 
 QueueSpec
-hold_spec(const std::string &interface, uint16_t queue_number,
-    uint16_t service_port)
+hold_spec(const std::string &interface, uint16_t queue_number)
 {
 	return {.queue_number = queue_number,
 	    .table = "inet jeebs_hold_" + std::to_string(queue_number),
@@ -40,7 +39,17 @@ hold_spec(const std::string &interface, uint16_t queue_number,
 	    .priority = -310, .iptables_table = "raw",
 	    .iptables_chain = "PREROUTING",
 	    .before = "iifname \"" + interface + "\" ",
-	    .behind = {""}, .new_but = service_port};
+	    .behind = {""}};
+}
+
+QueueSpec
+new_spec(const std::string &interface, uint16_t queue_number,
+    uint16_t service_port)
+{
+	QueueSpec spec = hold_spec(interface, queue_number);
+	spec.table = "inet jeebs_new_" + std::to_string(queue_number);
+	spec.new_but = service_port;
+	return spec;
 }
 
 QueueSpec
@@ -58,9 +67,30 @@ gate_spec(uint16_t queue_number)
 
 QueueRules::QueueRules(QueueSpec spec) : spec_(std::move(spec)) {}
 
+/** A flood is the kernel's to answer. */
+std::string
+QueueRules::new_rules(const std::string &statement) const
+{
+	const std::string &table = spec_.table;
+	const std::string rule = "add rule " + table + " " + spec_.hook + " " +
+	    spec_.before + "tcp flags & (syn | ack | rst) == syn tcp dport != " +
+	    std::to_string(spec_.new_but);
+	const std::string end = " limit rate 2000/second " + statement + "\n";
+	return "add table " + table + "\ndelete table " + table +
+	    "\nadd table " + table + "\n"
+	    "add set " + table + " new4 { type ipv4_addr; flags timeout; }\n"
+	    "add set " + table + " new6 { type ipv6_addr; flags timeout; }\n"
+	    "add chain " + table + " " + spec_.hook + " { type filter hook " +
+	    spec_.hook + " priority " + std::to_string(spec_.priority) +
+	    "; policy accept; }\n" +
+	    rule + " ip daddr @new4" + end + rule + " ip6 daddr @new6" + end;
+}
+
 std::string
 QueueRules::rules(const std::string &statement, Earlier earlier) const
 {
+	if (spec_.new_but != 0)
+		return new_rules(statement);
 	const std::string &table = spec_.table;
 	const std::string chain = table + " " + spec_.hook;
 	const std::string rule = "add rule " + chain + " " + spec_.before;
@@ -75,11 +105,6 @@ QueueRules::rules(const std::string &statement, Earlier earlier) const
 		queue(Queued::matching, match);
 	if (spec_.all)
 		queue(Queued::all, "");
-	if (spec_.new_but != 0)
-		for (const char *to : {"ip daddr @new4 ", "ip6 daddr @new6 "})
-			all += rule + to + "tcp flags & (syn | ack | rst) == syn "
-			    "tcp dport != " + std::to_string(spec_.new_but) +
-			    " " + statement + "\n";
 	for (Queued which : spec_.all ? std::vector{Queued::matching, Queued::all} :
 	    std::vector{Queued::matching})
 		for (bool v6 : {false, true}) {
@@ -88,10 +113,6 @@ QueueRules::rules(const std::string &statement, Earlier earlier) const
 			    "{ type " + type + " . inet_service . " + type +
 			    " . inet_service; }\n";
 		}
-	if (spec_.new_but != 0)
-		sets += "add set " + table + " new4 { type ipv4_addr; }\n"
-		    "add set " + table + " new6 { type ipv6_addr; }\n" +
-		    flush_new();
 	return "add table " + table + "\n" +
 	    (earlier == Earlier::remove ? "delete table " + table + "\n"
 	    "add table " + table + "\n" : "") + sets +
@@ -111,13 +132,6 @@ QueueRules::flush_sets(Queued which) const
 		text += "flush set " + spec_.table + " " + set_name(which, v6) +
 		    "\n";
 	return text;
-}
-
-std::string
-QueueRules::flush_new() const
-{
-	return "flush set " + spec_.table + " new4\n"
-	    "flush set " + spec_.table + " new6\n";
 }
 
 std::string
@@ -228,11 +242,13 @@ QueueRules::replace(std::span<const Flow> flows)
 Result<void>
 QueueRules::replace_new(std::span<const IpAddr> addrs)
 {
-	std::string text = flush_new();
+	std::string text = "flush set " + spec_.table + " new4\n"
+	    "flush set " + spec_.table + " new6\n";
 	for (const IpAddr &a : addrs)
 		text += "add element " + spec_.table +
 		    (a.is_v6() ? " new6 { " : " new4 { ") + a.to_string() +
-		    " }\n";
+		    " timeout " + std::to_string(queue_new_timeout.count()) +
+		    "s }\n";
 	return nft_.run(text);
 }
 

@@ -6,6 +6,7 @@
 // remove() where the kernel lacks nft's queue statement.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -16,6 +17,9 @@
 #include "result.hh"
 
 namespace jeebs {
+
+/** Who is to end it may be dead by then. */
+constexpr std::chrono::seconds queue_new_timeout(3);
 
 /** Which packets, and where in the kernel they are taken. */
 struct QueueSpec {
@@ -30,7 +34,7 @@ struct QueueSpec {
 	std::vector<std::string> behind;
 	/* 4-tuples may have all of their packets go there, whatever matches. */
 	bool all = false;
-	/* So may addresses have SYNs, but for those to this port; 0: not. */
+	/* Instead, to addresses: SYNs but those to this port; 0: not. */
 	uint16_t new_but = 0;
 };
 
@@ -42,6 +46,10 @@ enum class Queued { matching, all };
  * the interface.
  */
 [[nodiscard]] QueueSpec hold_spec(const std::string &interface,
+    uint16_t queue_number);
+
+/** For connections that begin: where hold_spec has it, SYNs alone. */
+[[nodiscard]] QueueSpec new_spec(const std::string &interface,
     uint16_t queue_number, uint16_t service_port);
 
 /**
@@ -68,7 +76,10 @@ public:
 	    Queued which = Queued::matching);
 	/** In one transaction: of what matches, these flows' and no others'. */
 	[[nodiscard]] Result<void> replace(std::span<const Flow>);
-	/** Of these addresses, and no others, SYNs do; the spec has new_but. */
+	/**
+	 * SYNs to these addresses, and no others, go to the queue, until it is
+	 * called again or queue_new_timeout has passed; the spec has new_but.
+	 */
 	[[nodiscard]] Result<void> replace_new(std::span<const IpAddr>);
 	/** "nft" or "iptables": which way the rules went in. */
 	[[nodiscard]] const std::string &backend() const { return backend_; }
@@ -77,11 +88,11 @@ private:
 	enum class Earlier { keep, flush, remove };
 	[[nodiscard]] std::string rules(const std::string &statement,
 	    Earlier) const;
+	[[nodiscard]] std::string new_rules(const std::string &statement) const;
 	[[nodiscard]] Result<void> install(Earlier);
 	[[nodiscard]] std::string elements(std::span<const Flow>, bool add,
 	    Queued) const;
 	[[nodiscard]] std::string flush_sets(Queued) const;
-	[[nodiscard]] std::string flush_new() const;
 	[[nodiscard]] Result<int> iptables(const char *program,
 	    const char *verb) const;
 	[[nodiscard]] Result<void> add_iptables_rule(const char *program);

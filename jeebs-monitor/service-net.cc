@@ -15,7 +15,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr uint16_t first_queue = 74;
+constexpr uint16_t first_queue = 74, first_new_queue = 574;
 // To be had in some ms: opening it holds the event loop.
 constexpr uint32_t tap_ring = 8U << 20;
 
@@ -43,14 +43,14 @@ ServiceNet::ServiceNet(boost::asio::io_context &io, const Config &c,
 		auto it = std::find_if(ports_.begin(), ports_.end(),
 		    [&v](const Port &p) { return p.interface == v.interface; });
 		if (it == ports_.end()) {
-			ports_.push_back({v.interface, {}, {}, {}, {}, {}, {}, {}});
+			ports_.push_back({v.interface, {}, {}, {}, {}, {}, {}, {}, {}});
 			it = std::prev(ports_.end());
 		}
 		IpAddr addr = IpAddr::parse(v.address).value();
 		it->vips.push_back({addr, static_cast<uint8_t>(
 		    addr.bytes().size() * 8), v.interface});
 	}
-	uint16_t queue = first_queue;
+	uint16_t queue = first_queue, fresh = first_new_queue;
 	for (Port &p : ports_) {
 		std::vector<IpAddr> addrs;
 		for (const Vip &v : p.vips)
@@ -61,8 +61,9 @@ ServiceNet::ServiceNet(boost::asio::io_context &io, const Config &c,
 		HoldConfig h;
 		h.interface = p.interface;
 		h.queue_number = queue++;
-		h.service_port = c.service_port;
 		p.hold = std::make_unique<Hold>(io, h);
+		p.fresh = std::make_unique<NewConnections>(io, p.interface,
+		    fresh++, c.service_port);
 		TapConfig t;
 		t.interface = p.interface;
 		t.vips = addrs;
@@ -96,6 +97,9 @@ ServiceNet::open()
 			return fail("hold on " + p.interface + ": " +
 			    r.error().what, r.error().errnum);
 		log::debug("{}: hold by {}", p.interface, p.hold->backend());
+		if (auto r = p.fresh->install(); !r)
+			return fail("new connections on " + p.interface + ": " +
+			    r.error().what, r.error().errnum);
 		for (const IpAddr &a : addrs)
 			commit_log::line("vip addr={} mac={}", a.to_string(),
 			    p.announcer->mac().to_string());
@@ -134,7 +138,8 @@ ServiceNet::close(bool serve)
 		if (!serve)
 			for (const Vip &v : p.vips)
 				(void)vip_del(v);
-		for (auto r : { p.hold->remove(), p.firewall->remove() })
+		for (auto r : { p.hold->remove(), p.fresh->remove(),
+		    p.firewall->remove() })
 			if (!r)
 				log::warning("{}: {}", p.interface,
 				    r.error().what);
@@ -337,20 +342,19 @@ ServiceNet::hold_new()
 		std::vector<IpAddr> addrs;
 		for (const Vip &v : p.vips)
 			addrs.push_back(v.addr);
-		if (auto r = p.hold->hold_new(addrs); !r)
+		if (auto r = p.fresh->hold(addrs); !r)
 			log::warning("{}: new connections are not held: {}",
 			    p.interface, r.error().what);
 	}
 }
 
-Hold::Packets
-ServiceNet::take_new()
+void
+ServiceNet::end_new(bool go_on)
 {
-	Hold::Packets all;
 	for (Port &p : ports_)
-		for (auto &syn : p.hold->take_new())
-			all.push_back(std::move(syn));
-	return all;
+		if (auto r = p.fresh->end(go_on); !r)
+			log::warning("{}: new connections still wait: {}",
+			    p.interface, r.error().what);
 }
 
 void

@@ -22,6 +22,7 @@
 #include "firewall.hh"
 #include "flow.hh"
 #include "hold.hh"
+#include "new-connections.hh"
 #include "result.hh"
 #include "tap.hh"
 #include "vip.hh"
@@ -82,9 +83,10 @@ public:
 	void release(std::span<const Flow>);
 	void pass_but_resets(std::span<const Flow>);
 	void pass_resets(std::span<const Flow>);
-	// New connections to the VIPs, but the service's, until take_new(); SYNs.
+	// New connections to the VIPs, but the service's, wait until end_new(), which
+	// lets them go on or drops them.
 	void hold_new();
-	Hold::Packets take_new();
+	void end_new(bool go_on);
 	void drain_hold();
 	Hold::Packets take_held(const Flow &);
 
@@ -102,6 +104,7 @@ private:
 		std::unique_ptr<Firewall> firewall;
 		std::unique_ptr<Announcer> announcer;
 		std::unique_ptr<Hold> hold;
+		std::unique_ptr<NewConnections> fresh;
 		std::unique_ptr<Tap> tap, tap_targets;
 		std::unique_ptr<VipTraffic> traffic;
 	};

@@ -71,9 +71,7 @@ void
 Takeover::let_new()
 {
 	new_timer_.cancel();
-	for (const auto &syn : p_.net.take_new())
-		if (auto ok = p_.injector.inject(syn, Seq32(0), Seq32(0)); !ok)
-			log::debug("a new connection: {}", ok.error().what);
+	p_.net.end_new(true);
 }
 
 void
@@ -102,7 +100,7 @@ Takeover::steps()
 			(void)p_.net.block();
 			p_.net.vips_down();
 			new_timer_.cancel();
-			(void)p_.net.take_new();
+			p_.net.end_new(false);
 		}},
 		{"announce", at(&Takeover::step_announce), {}},
 	};
@@ -200,7 +198,7 @@ Takeover::cancel()
 		runner_->cancel();
 	adoptions_.cancel();
 	new_timer_.cancel();
-	(void)p_.net.take_new();
+	p_.net.end_new(false);
 	release_held();
 	report_->finished = true;
 }

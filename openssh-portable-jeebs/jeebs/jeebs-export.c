@@ -381,7 +381,14 @@ update(struct ssh *ssh)
 static void
 prepare_poll(struct ssh *ssh, struct pollfd *pfd)
 {
+	struct sshbuf *output = ssh_packet_get_output(ssh);
+	size_t before = sshbuf_len(output);
+
 	update(ssh);
+	/* the connection's comes before ours, and didn't know of it */
+	if (sshbuf_len(output) > before &&
+	    may_write(ssh, sshbuf_len(output)) != 0)
+		pfd[-1].events |= POLLOUT;
 	pfd[0].fd = ex.mon_fd;
 	pfd[1].fd = ex.phase == PROTECTED ?
 	    jeebs_recorder_fd(ex.recorder) : ex.timer;

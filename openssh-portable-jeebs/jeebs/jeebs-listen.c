@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Where the client has us listen (ssh -R): a host that takes over listens there,
- * too, before it has the address at which others connect.
+ * too. Who connects meanwhile waits in jeebsd.
  */
 #include "includes.h"
 
@@ -42,21 +42,25 @@ allowed(const struct Forward *fwd)
 	    !options.disable_forwarding;
 }
 
+/* addr, numeric, is the caller's to free; NULL for a path. */
 static int
-get_listener(struct sshbuf *body, struct Forward *fwd, uint32_t *asked)
+get_listener(struct sshbuf *body, struct Forward *fwd, char **addr,
+    uint32_t *asked)
 {
-	uint32_t port;
+	uint32_t port = 0;
 	u_char is_path;
 	int r;
 
+	*asked = 0;
 	if ((r = sshbuf_get_u8(body, &is_path)) != 0 ||
 	    (r = jeebs_get_text(body, is_path ? &fwd->listen_path :
 	    &fwd->listen_host)) != 0 ||
-	    (r = sshbuf_get_u32(body, asked)) != 0 ||
-	    (r = sshbuf_get_u32(body, &port)) != 0)
+	    (!is_path && ((r = sshbuf_get_u32(body, asked)) != 0 ||
+	    (r = jeebs_get_text(body, addr)) != 0 ||
+	    (r = sshbuf_get_u32(body, &port)) != 0)))
 		return r;
 	if (sshbuf_len(body) != 0 || is_path > 1 || *asked > 0xffff ||
-	    port > 0xffff || (is_path ? port != 0 || *asked != 0 : port == 0))
+	    port > 0xffff || (!is_path && port == 0))
 		return SSH_ERR_INVALID_FORMAT;
 	fwd->listen_port = port;
 	return 0;
@@ -75,7 +79,8 @@ remove_stale(const char *path)
 	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
 	    sizeof(sun.sun_path) || lstat(path, &sb) == -1 ||
 	    !S_ISSOCK(sb.st_mode) || sb.st_uid != geteuid() ||
-	    (sock = socket(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC, 0)) == -1)
+	    (sock = socket(AF_UNIX,
+	    SOCK_STREAM|SOCK_CLOEXEC|SOCK_NONBLOCK, 0)) == -1)
 		return;
 	if (connect(sock, (struct sockaddr *)&sun, sizeof(sun)) == -1 &&
 	    errno == ECONNREFUSED && unlink(path) == -1)
@@ -99,20 +104,22 @@ static int
 listen_again(struct ssh *ssh, uint32_t id, struct sshbuf *body, void *ctx)
 {
 	struct Forward fwd;
+	char *addr = NULL;
 	uint32_t asked;
 	int r;
 
 	memset(&fwd, 0, sizeof(fwd));
-	if ((r = get_listener(body, &fwd, &asked)) != 0)
+	if ((r = get_listener(body, &fwd, &addr, &asked)) != 0)
 		goto out;
 	if (fwd.listen_path != NULL && allowed(&fwd))
 		remove_stale(fwd.listen_path);
 	if (!allowed(&fwd) ||
-	    !jeebs_channel_listen(ssh, &fwd, asked, &options.fwd_opts))
+	    !jeebs_channel_listen(ssh, &fwd, addr, asked, &options.fwd_opts))
 		say_not(&fwd);
  out:
 	free(fwd.listen_path);
 	free(fwd.listen_host);
+	free(addr);
 	return r;
 }
 

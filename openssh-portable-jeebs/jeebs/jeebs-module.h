@@ -21,9 +21,9 @@ struct jeebs_module {
 	/* Puts one object for each of its channels. Returns 0 or SSH_ERR_*. */
 	int	(*snapshot)(struct ssh *, struct jeebs_state *);
 	/*
-	 * On another host, which doesn't have the address yet: what needs no
-	 * channel of the client's. SSH_ERR_*: the records are not such as we
-	 * write. May be NULL.
+	 * On another host, before the connection is live: what needs no channel
+	 * of the client's. It mustn't wait, nor say anything to the client.
+	 * SSH_ERR_*: the records are not such as we write. May be NULL.
 	 */
 	int	(*prepare)(struct ssh *, struct jeebs_state *);
 	/*

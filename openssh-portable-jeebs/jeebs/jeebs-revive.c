@@ -23,6 +23,7 @@
 #include "auth.h"
 #include "auth-options.h"
 #include "channels.h"
+#include "compat.h"
 #include "kex.h"
 #include "log.h"
 #include "misc.h"
@@ -410,11 +411,26 @@ import_transport(struct ssh *ssh)
 		jeebs_job_fail("connection: %s", ssh_err(r));
 }
 
+/* Nothing may be written yet, and upstream's DEBUG messages are at once. */
+static void
+prepare(struct ssh *ssh)
+{
+	const struct jeebs_module *m;
+	int compat = ssh->compat, r;
+	u_int i;
+
+	ssh->compat |= SSH_BUG_DEBUG;
+	for (i = 0; (m = jeebs_modules[i]) != NULL; i++) {
+		if (m->prepare != NULL && (r = m->prepare(ssh, rv.state)) != 0)
+			jeebs_job_fail("%s: %s", m->name, ssh_err(r));
+	}
+	ssh->compat = compat;
+}
+
 void
 jeebs_revive(struct ssh *ssh)
 {
 	struct jeebs_notice notice;
-	u_int i;
 	int r;
 
 	notice.from = jeebs_job->from;
@@ -424,12 +440,7 @@ jeebs_revive(struct ssh *ssh)
 	if ((r = jeebs_state_each(rv.state, JEEBS_TAG_CHANNEL,
 	    import_channel, ssh, NULL)) != 0)
 		jeebs_job_fail("channels: %s", ssh_err(r));
-	for (i = 0; jeebs_modules[i] != NULL; i++) {
-		if (jeebs_modules[i]->prepare != NULL &&
-		    (r = jeebs_modules[i]->prepare(ssh, rv.state)) != 0)
-			jeebs_job_fail("%s: %s", jeebs_modules[i]->name,
-			    ssh_err(r));
-	}
+	prepare(ssh);
 	wait_for_go(ssh, 0);
 	/* What is started from here on is started once. */
 	if ((r = jeebs_state_each(rv.state, JEEBS_TAG_CHANNEL,

@@ -129,8 +129,8 @@ int	jeebs_channel_attempt(struct ssh *, uint32_t id, const char *host,
 	    u_short port);
 /* What listens for the client; returns whether it does again. */
 int	jeebs_channel_listeners_export(struct ssh *, struct jeebs_state *);
-int	jeebs_channel_listen(struct ssh *, struct Forward *, u_int asked,
-	    struct ForwardOptions *);
+int	jeebs_channel_listen(struct ssh *, struct Forward *, const char *addr,
+	    u_int asked, struct ForwardOptions *);
 /*
  * Tunnels: put writes what is to be known of the device behind fd, or returns
  * SSH_ERR_SYSTEM_ERROR if there is none. The device of an imported channel.

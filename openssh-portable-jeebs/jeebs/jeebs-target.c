@@ -178,8 +178,10 @@ permitted(struct ssh *ssh, uint32_t channel, int fd)
 {
 	const struct Channel *c = channel_by_id(ssh, channel);
 
+	/* it came to an address that others can reach */
 	if (c != NULL && jeebs_channel_accepted(c))
 		return allowed(FORWARD_REMOTE) &&
+		    options.fwd_opts.gateway_ports != 0 &&
 		    jeebs_channel_listener_permitted(ssh, fd);
 	return jeebs_target_allowed() &&
 	    jeebs_channel_target_permitted(ssh, fd);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // New connections that come when the VIP is there and who listens isn't yet: their
-// SYNs are kept (hold), and given to the kernel when it is (inject).
+// SYNs wait until it is (new-connections).
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
@@ -10,46 +10,37 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "hold.hh"
-#include "inject.hh"
+#include "new-connections.hh"
 #include "world.hh"
 
 using namespace jeebs;
 using namespace jeebs::test;
 namespace data = boost::unit_test::data;
 
-namespace hold_new {
+namespace new_connections {
 
 // An RTO before a SYN is sent again (RFC 6298, 2.1).
 constexpr auto before_the_next_syn = 900ms;
 
 struct NewHost {
-	explicit NewHost(uint16_t service_port, bool v6,
-	    size_t new_connections = 1024) : v6(v6)
+	explicit NewHost(uint16_t service_port, bool v6) : v6(v6)
 	{
 		world.beta.in([&] {
-			must(injector.prepare());
-			hold = std::make_unique<Hold>(world.io, HoldConfig{
-			    .interface = "eth0", .service_port = service_port,
-			    .new_connections = new_connections});
-			must(hold->install());
+			fresh = std::make_unique<NewConnections>(world.io, "eth0",
+			    uint16_t{574}, service_port);
+			must(fresh->install());
 		});
 	}
 
 	void come_up()
 	{
 		const IpAddr addrs[] = {World::vip(false), World::vip(true)};
-		must(world.beta.in([&] { return hold->hold_new(addrs); }));
+		must(world.beta.in([&] { return fresh->hold(addrs); }));
 		world.move_vip_to(world.beta, v6);
 	}
-	size_t let()
+	void end(bool go_on = true)
 	{
-		return world.beta.in([&] {
-			const auto all = hold->take_new();
-			for (const auto &syn : all)
-				must(injector.inject(syn, Seq32(0), Seq32(0)));
-			return all.size();
-		});
+		must(world.beta.in([&] { return fresh->end(go_on); }));
 	}
 	[[nodiscard]] UniqueFd knock()
 	{
@@ -84,15 +75,14 @@ struct NewHost {
 
 	World world;
 	bool v6;
-	Injector injector;
-	std::unique_ptr<Hold> hold;
+	std::unique_ptr<NewConnections> fresh;
 };
 
-} // namespace hold_new
+} // namespace new_connections
 
-using namespace hold_new;
+using namespace new_connections;
 
-BOOST_AUTO_TEST_SUITE(hold_new)
+BOOST_AUTO_TEST_SUITE(new_connections)
 
 BOOST_DATA_TEST_CASE(who_comes_early_meets_who_listens_late, data::make({false, true}), v6)
 {
@@ -102,14 +92,13 @@ BOOST_DATA_TEST_CASE(who_comes_early_meets_who_listens_late, data::make({false, 
 	const UniqueFd early = host.knock();
 	BOOST_TEST(host.answer(early, 200ms) == -1);
 	const UniqueFd listener = host.world.listen_on(host.world.beta, v6);
-	BOOST_TEST(host.let() == 1U);
+	host.end();
 	BOOST_TEST(host.answer(early, before_the_next_syn - 200ms) == 0);
 	BOOST_CHECK(std::chrono::steady_clock::now() - started <
 	    before_the_next_syn);
 	// And from here on they come as ever.
 	const UniqueFd late = host.knock();
 	BOOST_TEST(host.answer(late, before_the_next_syn) == 0);
-	BOOST_TEST(host.let() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(without_a_listener_they_are_refused_then)
@@ -118,7 +107,7 @@ BOOST_AUTO_TEST_CASE(without_a_listener_they_are_refused_then)
 	host.come_up();
 	const UniqueFd early = host.knock();
 	BOOST_TEST(host.answer(early, 200ms) == -1);
-	BOOST_TEST(host.let() == 1U);
+	host.end();
 	BOOST_TEST(host.answer(early, before_the_next_syn - 200ms) ==
 	    ECONNREFUSED);
 }
@@ -130,18 +119,28 @@ BOOST_AUTO_TEST_CASE(those_of_the_service_are_not_held)
 	const UniqueFd listener = host.world.listen_on(host.world.beta, false);
 	const UniqueFd early = host.knock();
 	BOOST_TEST(host.answer(early, before_the_next_syn) == 0);
-	BOOST_TEST(host.let() == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(they_are_bounded)
+BOOST_AUTO_TEST_CASE(they_can_be_dropped)
 {
-	NewHost host(2022, false, 3);
+	NewHost host(2022, false);
 	host.come_up();
-	std::vector<UniqueFd> all;
-	for (int i = 0; i < 5; i++)
-		all.push_back(host.knock());
-	BOOST_TEST(host.answer(all[4], 200ms) == -1);
-	BOOST_TEST(host.let() == 3U);
+	const UniqueFd early = host.knock();
+	BOOST_TEST(host.answer(early, 200ms) == -1);
+	host.end(false);
+	BOOST_TEST(host.answer(early, before_the_next_syn - 400ms) == -1);
+}
+
+BOOST_AUTO_TEST_CASE(the_kernel_ends_it_too)
+{
+	NewHost host(2022, false);
+	host.come_up();
+	const UniqueFd listener = host.world.listen_on(host.world.beta, false);
+	host.fresh.reset();
+	// Nobody reads the queue any more.
+	const UniqueFd early = host.knock();
+	BOOST_TEST(host.answer(early, before_the_next_syn) == -1);
+	BOOST_TEST(host.answer(early, queue_new_timeout + 2s) == 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
