@@ -38,6 +38,14 @@ void	parts_session(uint32_t id, const uint8_t *chan, size_t chanlen,
 	    const uint8_t *sess, size_t sesslen, int may_tty);
 
 /*
+ * The n'th of the recovery modules that have no target of their own: gives it what is
+ * kept of a channel, or of none, and exports all again. possible: there is what it
+ * wants to bind or open.
+ */
+void	parts_module(unsigned n, uint32_t id, const uint8_t *chan,
+	    size_t chanlen, const uint8_t *body, size_t len, int possible);
+
+/*
  * jeebs-adopt.c: sshd-adopt gets one message from the socket, which it closes.
  * Before it, once: makes the recovery key whose public half is returned.
  */
