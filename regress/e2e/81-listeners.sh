@@ -34,8 +34,9 @@ from "$survivor" path "$path" none none
 streams_run
 end_streams 20
 stop_capture
-is "resets and other ends" "$(captured far 'src port 9001 or src port 9003 or
-	src port 9004' | grep -c 'Flags \[R' || :)" 0
+is "resets, and ends before those of the streams" "$(captured far 'src portrange 9001-9004' |
+	grep 'Flags \[[^]]*[RF]' | awk -v t="$(stat -c %.Y "$scratch/stop")" '$1 < t' |
+	wc -l)" 0
 over m -O cancel -R "*:9001:127.0.0.1:7000" vip
 over m -O cancel -R "$VIP:9003:127.0.0.1:7000" vip
 for port in 9001 9003; do
