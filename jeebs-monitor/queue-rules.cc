@@ -67,30 +67,40 @@ gate_spec(uint16_t queue_number)
 
 QueueRules::QueueRules(QueueSpec spec) : spec_(std::move(spec)) {}
 
-/** A flood is the kernel's to answer. */
+/**
+ * Of a flood the kernel sends on as much as a reader takes, and drops the rest:
+ * nobody listens there yet.
+ */
 std::string
-QueueRules::new_rules(const std::string &statement) const
+QueueRules::new_rules(const std::string &statement, Earlier earlier) const
 {
 	const std::string &table = spec_.table;
-	const std::string rule = "add rule " + table + " " + spec_.hook + " " +
-	    spec_.before + "tcp flags & (syn | ack | rst) == syn tcp dport != " +
-	    std::to_string(spec_.new_but);
-	const std::string end = " limit rate 2000/second " + statement + "\n";
-	return "add table " + table + "\ndelete table " + table +
-	    "\nadd table " + table + "\n"
-	    "add set " + table + " new4 { type ipv4_addr; flags timeout; }\n"
-	    "add set " + table + " new6 { type ipv6_addr; flags timeout; }\n"
-	    "add chain " + table + " " + spec_.hook + " { type filter hook " +
+	const std::string chain = table + " " + spec_.hook;
+	std::string text = "add table " + table + "\n", rules;
+	if (earlier == Earlier::remove)
+		text += "delete table " + table + "\nadd table " + table + "\n";
+	for (const bool v6 : {false, true}) {
+		const std::string set = v6 ? "new6" : "new4";
+		const std::string syn = "add rule " + chain + " " +
+		    spec_.before + (v6 ? "ip6" : "ip") + " daddr @" + set +
+		    " tcp flags & (syn | ack | rst) == syn tcp dport != " +
+		    std::to_string(spec_.new_but) + " ";
+		text += "add set " + table + " " + set + " { type " +
+		    (v6 ? "ipv6_addr" : "ipv4_addr") + "; flags timeout; }\n"
+		    "flush set " + table + " " + set + "\n";
+		rules += syn + "limit rate over 2000/second burst 1024 packets "
+		    "drop\n" + syn + statement + "\n";
+	}
+	return text + "add chain " + chain + " { type filter hook " +
 	    spec_.hook + " priority " + std::to_string(spec_.priority) +
-	    "; policy accept; }\n" +
-	    rule + " ip daddr @new4" + end + rule + " ip6 daddr @new6" + end;
+	    "; policy accept; }\nflush chain " + chain + "\n" + rules;
 }
 
 std::string
 QueueRules::rules(const std::string &statement, Earlier earlier) const
 {
 	if (spec_.new_but != 0)
-		return new_rules(statement);
+		return new_rules(statement, earlier);
 	const std::string &table = spec_.table;
 	const std::string chain = table + " " + spec_.hook;
 	const std::string rule = "add rule " + chain + " " + spec_.before;

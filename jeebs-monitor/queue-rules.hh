@@ -88,7 +88,8 @@ private:
 	enum class Earlier { keep, flush, remove };
 	[[nodiscard]] std::string rules(const std::string &statement,
 	    Earlier) const;
-	[[nodiscard]] std::string new_rules(const std::string &statement) const;
+	[[nodiscard]] std::string new_rules(const std::string &statement,
+	    Earlier) const;
 	[[nodiscard]] Result<void> install(Earlier);
 	[[nodiscard]] std::string elements(std::span<const Flow>, bool add,
 	    Queued) const;

@@ -411,28 +411,30 @@ import_transport(struct ssh *ssh)
 		jeebs_job_fail("connection: %s", ssh_err(r));
 }
 
-/* Nothing may be written yet, and upstream's DEBUG messages are at once. */
 static void
 prepare(struct ssh *ssh)
 {
 	const struct jeebs_module *m;
-	int compat = ssh->compat, r;
 	u_int i;
+	int r;
 
-	ssh->compat |= SSH_BUG_DEBUG;
 	for (i = 0; (m = jeebs_modules[i]) != NULL; i++) {
 		if (m->prepare != NULL && (r = m->prepare(ssh, rv.state)) != 0)
 			jeebs_job_fail("%s: %s", m->name, ssh_err(r));
 	}
-	ssh->compat = compat;
 }
 
 void
 jeebs_revive(struct ssh *ssh)
 {
 	struct jeebs_notice notice;
-	int r;
+	int compat = ssh->compat, r;
 
+	/*
+	 * Upstream's DEBUG messages wait until they are written. Nothing may be
+	 * yet, and then the client may not read.
+	 */
+	ssh->compat |= SSH_BUG_DEBUG;
 	notice.from = jeebs_job->from;
 	notice.to = jeebs_job->to;
 	notice.when = jeebs_job->when;
@@ -446,6 +448,7 @@ jeebs_revive(struct ssh *ssh)
 	if ((r = jeebs_state_each(rv.state, JEEBS_TAG_CHANNEL,
 	    revive_channel, ssh, &notice)) != 0)
 		fatal_r(r, "channels");
+	ssh->compat = compat;
 	jeebs_target_forget();
 	forget_records();
 }

@@ -44,5 +44,6 @@ for n in 5 6; do
 	check "$n: the same client process" kill -0 "${master_job[$([[ $n == 5 ]] &&
 		echo point-to-point || echo ethernet)]}"
 done
+is "SSH_TUNNEL" "$(over ethernet root@vip 'echo $SSH_TUNNEL')" tap6
 no_login_on_survivor
 done_testing

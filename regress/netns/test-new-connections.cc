@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 
 #include "new-connections.hh"
+#include "queue-rules.hh"
+#include "queue-rules.hh"
 #include "world.hh"
 
 using namespace jeebs;
@@ -119,6 +121,36 @@ BOOST_AUTO_TEST_CASE(those_of_the_service_are_not_held)
 	const UniqueFd listener = host.world.listen_on(host.world.beta, false);
 	const UniqueFd early = host.knock();
 	BOOST_TEST(host.answer(early, before_the_next_syn) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(many_at_once)
+{
+	NewHost host(2022, false);
+	host.come_up();
+	std::vector<UniqueFd> all;
+	for (int i = 0; i < 8; i++)
+		all.push_back(host.knock());
+	for (const UniqueFd &fd : all)
+		BOOST_TEST(host.answer(fd, 20ms) == -1);
+	const UniqueFd listener = host.world.listen_on(host.world.beta, false);
+	host.end();
+	for (const UniqueFd &fd : all)
+		BOOST_TEST(host.answer(fd, before_the_next_syn - 500ms) == 0);
+}
+
+// With a base chain the kernel empties all queues.
+BOOST_AUTO_TEST_CASE(rules_anew_leave_queues_alone)
+{
+	NewHost host(2022, false);
+	host.come_up();
+	const UniqueFd early = host.knock();
+	BOOST_TEST(host.answer(early, 100ms) == -1);
+	must(host.world.beta.in([] {
+		return QueueRules(new_spec("eth0", 574, 2022)).install();
+	}));
+	const UniqueFd listener = host.world.listen_on(host.world.beta, false);
+	host.end();
+	BOOST_TEST(host.answer(early, before_the_next_syn - 200ms) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(they_can_be_dropped)
