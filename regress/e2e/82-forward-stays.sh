@@ -9,6 +9,7 @@
 . "$top/regress/e2e/forward.bash"
 
 ticks() {
+	: >"$scratch/ticks-$1.out"
 	lab exec "$1" -- python3 "$top/regress/e2e/ticks.py" 7000 >"$scratch/ticks-$1.out" 2>&1 &
 	check "$1: a server" within 15 grep -q ready "$scratch/ticks-$1.out"
 }

@@ -3,8 +3,12 @@
 # master.bash.
 declare -A stream_job said_of
 
+# A file that an earlier lab of the same test wrote would be taken for the new one:
+# each is emptied before who writes it is started.
+
 # Streams are served on target's port 7000; what leads there is recorded.
 serve_streams() {
+	: >"$scratch/target.out"
 	lab exec target -- python3 "$top/regress/e2e/stream.py" serve 7000 "$scratch/stop" \
 		>"$scratch/target.out" 2>&1 &
 	serve_job=$!
@@ -18,6 +22,7 @@ serve_streams() {
 # stream NAME HOST:PORT UP DOWN [late]: from the client, in the background, until
 # end_streams; see stream.py.
 stream() {
+	: >"$scratch/stream-$1.out"
 	lab exec client -- python3 "$top/regress/e2e/stream.py" run "$2" "$3" "$4" \
 		"$scratch/stop" ${5-} >"$scratch/stream-$1.out" 2>&1 &
 	stream_job[$1]=$!
@@ -25,6 +30,7 @@ stream() {
 
 # stream_w NAME MASTER UP DOWN: the same by -W.
 stream_w() {
+	: >"$scratch/stream-$1.out"
 	lab exec client -- env "${ssh_env[@]}" python3 - "$scratch/stop" "$3" "$4" \
 		"$top/regress/e2e/stream.py" ssh -F "$SSH_CONFIG" -S "$scratch/$2.ctl" \
 		-o ControlMaster=no -o ProxyCommand=false -W "$TARGET:7000" vip \
@@ -45,6 +51,7 @@ stream_w() {
 # from NAME PORT: opens PORT at the client, in the background; says "asked", "open" when a
 # byte came, and how it ends.
 from() {
+	: >"$scratch/$1.out"
 	lab exec client -- python3 -c '
 import socket, sys
 s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
