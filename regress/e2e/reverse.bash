@@ -4,6 +4,7 @@
 
 # The client's host serves streams on its port 7000.
 client_serves() {
+	: >"$scratch/target.out"
 	lab exec client -- python3 "$top/regress/e2e/stream.py" serve 7000 "$scratch/stop" \
 		>"$scratch/target.out" 2>&1 &
 	check "the client serves streams" within 15 grep -q ready "$scratch/target.out"
@@ -14,6 +15,7 @@ from() {
 	local host=$1 name=$2 path=$3 where=$3
 	shift 3
 	[[ $path != /* ]] || where=-
+	: >"$scratch/stream-$name.out"
 	lab exec "$host" -- python3 -c '
 import socket, subprocess, sys
 path, *command = sys.argv[1:]
