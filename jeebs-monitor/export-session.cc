@@ -148,10 +148,16 @@ Result<void> ExportSession::closed()
 	return {};
 }
 
+// Was it protected?
+bool ExportSession::lose()
+{
+	const bool carried = std::exchange(carried_, false);
+	return std::exchange(is_protected_, false) || carried;
+}
+
 // The standby holds nothing of the session, certainly: it goes on alone.
 void ExportSession::unprotect(const std::string &reason)
 {
-	bool was = is_protected_ || carried_;
 	shipper_->stop();
 	// What sshd answers to it is void.
 	offered_.reset();
@@ -160,7 +166,7 @@ void ExportSession::unprotect(const std::string &reason)
 	sid_ = 0;
 	older_.clear();
 	state_ = State::known;
-	is_protected_ = carried_ = false;
+	const bool was = lose();
 	detach(reason);
 	log::warning("session {}: not protected any more: {}", id_,
 	    log::printable(reason));
@@ -181,8 +187,7 @@ void ExportSession::give_up(const std::string &why)
 	log::error("session {}: {}; protection ends", id_, reason_);
 	shipper_->stop();
 	state_ = State::dropping;
-	bool was = is_protected_ || carried_;
-	is_protected_ = carried_ = false;
+	const bool was = lose();
 	send_close(p_.sink, older_, sid_, reason_);
 	if (was && p_.handlers.changed)
 		p_.handlers.changed(info());
@@ -233,7 +238,7 @@ void ExportSession::retire()
 	shipper_->stop();
 	p_.by_sid.erase(sid_);
 	retired_ = true;
-	is_protected_ = carried_ = false;
+	(void)lose();
 	reason_ = "another host serves it";
 	if (auto ok = channel_->retire(); !ok && ok.error().errnum != EPIPE)
 		log::error("session {}: {}", id_, ok.error().what);

@@ -200,6 +200,7 @@ private:
 	void cover();
 	void settle();
 	void look();
+	bool lose();
 	void unprotect(const std::string &reason);
 	void give_up(const std::string &why);
 	std::string name() const;	// for the commit log

@@ -4,7 +4,10 @@
 #include <sys/types.h>
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "openbsd-compat/sys-queue.h"
+#include "channels.h"
 #include "log.h"
 #include "sshbuf.h"
 #include "ssherr.h"
@@ -17,6 +20,30 @@
  * "direct-tcpip" that the client hasn't been answered about: they are made
  * anew, by this host's settings.
  */
+
+static int
+is_attempt(const struct Channel *c)
+{
+	return c->type == SSH_CHANNEL_CONNECTING && c->path != NULL &&
+	    strcmp(c->ctype, "direct-tcpip") == 0;
+}
+
+static int
+put_attempt(struct sshbuf *m, const struct Channel *c)
+{
+	int r;
+
+	if ((r = sshbuf_put_cstring(m, c->path)) != 0)
+		return r;
+	return sshbuf_put_u32(m, c->host_port);
+}
+
+static int
+snapshot(struct ssh *ssh, struct jeebs_state *st)
+{
+	return jeebs_channels_put(ssh, st, JEEBS_TAG_ATTEMPT, is_attempt,
+	    put_attempt);
+}
 
 static int
 restore(struct ssh *ssh, uint32_t channel, struct sshbuf *body,
@@ -45,6 +72,6 @@ restore(struct ssh *ssh, uint32_t channel, struct sshbuf *body,
 const struct jeebs_module jeebs_module_attempt = {
 	.name = "attempt",
 	.tag = JEEBS_TAG_ATTEMPT,
-	.snapshot = jeebs_channel_attempts_export,
+	.snapshot = snapshot,
 	.restore = restore,
 };

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "openbsd-compat/sys-queue.h"
-#include "auth-options.h"
+#include "canohost.h"
 #include "channels.h"
 #include "log.h"
 #include "misc.h"
@@ -24,22 +24,51 @@
 #include "sshbuf.h"
 #include "ssherr.h"
 #include "jeebs/jeebs-module.h"
+#include "jeebs/jeebs-target.h"
 #include "jeebs/jeebs-wire.h"
 
 extern ServerOptions options;
-extern struct sshauthopt *auth_opts;
+
+/* A port that isn't one was cut to one by getaddrinfo(3). */
+static int
+is_listener(const struct Channel *c)
+{
+	return c->type == SSH_CHANNEL_RUNIX_LISTENER ||
+	    (c->type == SSH_CHANNEL_RPORT_LISTENER &&
+	    c->listening_port >= 0 && c->listening_port <= 0xffff);
+}
+
+static int
+put_listener(struct sshbuf *m, const struct Channel *c)
+{
+	int is_path = c->type == SSH_CHANNEL_RUNIX_LISTENER;
+	char *addr = is_path ? NULL : get_local_ipaddr(c->sock);
+	int r;
+
+	if ((r = sshbuf_put_u8(m, is_path)) == 0 &&
+	    (r = sshbuf_put_cstring(m, c->path)) == 0 && !is_path &&
+	    /* by which the client cancels it, and what it has */
+	    (r = sshbuf_put_u32(m, c->listening_port)) == 0 &&
+	    (r = sshbuf_put_cstring(m, addr)) == 0)
+		r = sshbuf_put_u32(m, get_local_port(c->sock));
+	free(addr);
+	return r;
+}
+
+static int
+snapshot(struct ssh *ssh, struct jeebs_state *st)
+{
+	return jeebs_channels_put(ssh, st, JEEBS_TAG_LISTENER, is_listener,
+	    put_listener);
+}
 
 /* As server_input_global_request() does. */
 static int
 allowed(const struct Forward *fwd)
 {
-	int forward = fwd->listen_path != NULL ?
+	return jeebs_forwarding_allowed(fwd->listen_path != NULL ?
 	    options.allow_streamlocal_forwarding :
-	    options.allow_tcp_forwarding;
-
-	return (forward & FORWARD_REMOTE) != 0 &&
-	    auth_opts->permit_port_forwarding_flag &&
-	    !options.disable_forwarding;
+	    options.allow_tcp_forwarding, FORWARD_REMOTE);
 }
 
 /* addr, numeric, is the caller's to free; NULL for a path. */
@@ -133,6 +162,6 @@ prepare(struct ssh *ssh, struct jeebs_state *st)
 const struct jeebs_module jeebs_module_listen = {
 	.name = "listen",
 	.tag = JEEBS_TAG_LISTENER,
-	.snapshot = jeebs_channel_listeners_export,
+	.snapshot = snapshot,
 	.prepare = prepare,
 };

@@ -102,6 +102,13 @@ void	jeebs_kex_expect_newkeys(struct ssh *);
 int	jeebs_kexgex_export(struct ssh *, struct sshbuf *);
 int	jeebs_kexgex_import(struct ssh *, struct sshbuf *);
 /* channels.c */
+/*
+ * Puts one object for each channel that is one of these. put may return
+ * SSH_ERR_SYSTEM_ERROR: there is nothing to say of it.
+ */
+int	jeebs_channels_put(struct ssh *, struct jeebs_state *, enum jeebs_tag,
+	    int (*is)(const struct Channel *),
+	    int (*put)(struct sshbuf *, const struct Channel *));
 int	jeebs_channels_export(struct ssh *, struct jeebs_state *);
 int	jeebs_channel_import(struct ssh *, uint32_t id, struct sshbuf *);
 int	jeebs_channel_revived(struct ssh *, uint32_t id);
@@ -123,20 +130,13 @@ int	jeebs_channel_reconnect(struct ssh *, uint32_t id, int fd,
 	    const struct sshbuf *data, const struct sshbuf *early, int ended,
 	    size_t *resend);
 int	jeebs_channel_set_fds(struct ssh *, struct Channel *);
-/* Connections that are being made; of an imported channel, made anew. */
-int	jeebs_channel_attempts_export(struct ssh *, struct jeebs_state *);
+/* The connection that was being made, of an imported channel, made anew. */
 int	jeebs_channel_attempt(struct ssh *, uint32_t id, const char *host,
 	    u_short port);
-/* What listens for the client; returns whether it does again. */
-int	jeebs_channel_listeners_export(struct ssh *, struct jeebs_state *);
+/* What listened for the client; returns whether it does again. */
 int	jeebs_channel_listen(struct ssh *, struct Forward *, const char *addr,
 	    u_int asked, struct ForwardOptions *);
-/*
- * Tunnels: put writes what is to be known of the device behind fd, or returns
- * SSH_ERR_SYSTEM_ERROR if there is none. The device of an imported channel.
- */
-int	jeebs_channel_tunnels(struct ssh *, struct jeebs_state *,
-	    int (*put)(struct sshbuf *, int fd));
+/* The device of an imported channel. */
 int	jeebs_channel_tunnel(struct ssh *, uint32_t id, int fd,
 	    int (*infilter)(struct ssh *, struct Channel *, char *, int),
 	    u_char *(*outfilter)(struct ssh *, struct Channel *, u_char **,

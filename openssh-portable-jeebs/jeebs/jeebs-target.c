@@ -158,10 +158,10 @@ reset_target(int fd)
 	close(fd);
 }
 
-static int
-allowed(int direction)
+int
+jeebs_forwarding_allowed(int setting, int direction)
 {
-	return (options.allow_tcp_forwarding & direction) != 0 &&
+	return (setting & direction) != 0 &&
 	    auth_opts->permit_port_forwarding_flag &&
 	    !options.disable_forwarding;
 }
@@ -170,7 +170,8 @@ allowed(int direction)
 int
 jeebs_target_allowed(void)
 {
-	return allowed(FORWARD_LOCAL);
+	return jeebs_forwarding_allowed(options.allow_tcp_forwarding,
+	    FORWARD_LOCAL);
 }
 
 static int
@@ -180,8 +181,8 @@ permitted(struct ssh *ssh, uint32_t channel, int fd)
 
 	/* it came to an address that others can reach */
 	if (c != NULL && jeebs_channel_accepted(c))
-		return allowed(FORWARD_REMOTE) &&
-		    options.fwd_opts.gateway_ports != 0 &&
+		return jeebs_forwarding_allowed(options.allow_tcp_forwarding,
+		    FORWARD_REMOTE) && options.fwd_opts.gateway_ports != 0 &&
 		    jeebs_channel_listener_permitted(ssh, fd);
 	return jeebs_target_allowed() &&
 	    jeebs_channel_target_permitted(ssh, fd);

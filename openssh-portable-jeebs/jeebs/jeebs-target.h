@@ -16,6 +16,8 @@ struct ssh;
 struct sshbuf;
 struct jeebs_state;
 
+/* May what setting (AllowTcpForwarding, ...) allows be forwarded in a direction? */
+int	jeebs_forwarding_allowed(int setting, int direction);
 /* Do this host's settings allow connections to targets at all? */
 int	jeebs_target_allowed(void);
 

@@ -29,16 +29,23 @@ extern ServerOptions options;
 extern struct sshauthopt *auth_opts;
 extern char *tun_fwd_ifnames;	/* serverloop.c */
 
+static int
+is_tunnel(const struct Channel *c)
+{
+	return c->datagram && c->type == SSH_CHANNEL_OPEN && c->sock != -1 &&
+	    strcmp(c->ctype, "tun") == 0;
+}
+
 /* What sys_tun_open() made of a number: tunN or tapN. */
 static int
-put_tunnel(struct sshbuf *m, int fd)
+put_tunnel(struct sshbuf *m, const struct Channel *c)
 {
 	struct ifreq ifr;
 	const char *errstr;
 	int r, unit, l2;
 
 	memset(&ifr, 0, sizeof(ifr));
-	if (ioctl(fd, TUNGETIFF, &ifr) == -1)
+	if (ioctl(c->sock, TUNGETIFF, &ifr) == -1)
 		return SSH_ERR_SYSTEM_ERROR;
 	l2 = (ifr.ifr_flags & IFF_TAP) != 0;
 	if (strncmp(ifr.ifr_name, l2 ? "tap" : "tun", 3) != 0)
@@ -47,16 +54,16 @@ put_tunnel(struct sshbuf *m, int fd)
 	if (errstr != NULL)
 		return SSH_ERR_SYSTEM_ERROR;
 	if ((r = sshbuf_put_u32(m, l2 ? SSH_TUNMODE_ETHERNET :
-	    SSH_TUNMODE_POINTOPOINT)) != 0 ||
-	    (r = sshbuf_put_u32(m, unit)) != 0)
+	    SSH_TUNMODE_POINTOPOINT)) != 0)
 		return r;
-	return 0;
+	return sshbuf_put_u32(m, unit);
 }
 
 static int
 snapshot(struct ssh *ssh, struct jeebs_state *st)
 {
-	return jeebs_channel_tunnels(ssh, st, put_tunnel);
+	return jeebs_channels_put(ssh, st, JEEBS_TAG_TUNNEL, is_tunnel,
+	    put_tunnel);
 }
 
 /* As server_request_tun() does. */

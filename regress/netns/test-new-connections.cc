@@ -12,7 +12,6 @@
 
 #include "new-connections.hh"
 #include "queue-rules.hh"
-#include "queue-rules.hh"
 #include "world.hh"
 
 using namespace jeebs;
@@ -57,6 +56,14 @@ struct NewHost {
 			return fd;
 		});
 	}
+	// One that comes when nobody listens yet, and waits.
+	[[nodiscard]] UniqueFd early()
+	{
+		come_up();
+		UniqueFd fd = knock();
+		BOOST_TEST(answer(fd, 200ms) == -1);
+		return fd;
+	}
 	// 0: connected; -1: not answered in time.
 	int answer(const UniqueFd &fd, std::chrono::milliseconds patience)
 	{
@@ -89,10 +96,8 @@ BOOST_AUTO_TEST_SUITE(new_connections)
 BOOST_DATA_TEST_CASE(who_comes_early_meets_who_listens_late, data::make({false, true}), v6)
 {
 	NewHost host(2022, v6);
-	host.come_up();
 	const auto started = std::chrono::steady_clock::now();
-	const UniqueFd early = host.knock();
-	BOOST_TEST(host.answer(early, 200ms) == -1);
+	const UniqueFd early = host.early();
 	const UniqueFd listener = host.world.listen_on(host.world.beta, v6);
 	host.end();
 	BOOST_TEST(host.answer(early, before_the_next_syn - 200ms) == 0);
@@ -106,9 +111,7 @@ BOOST_DATA_TEST_CASE(who_comes_early_meets_who_listens_late, data::make({false, 
 BOOST_AUTO_TEST_CASE(without_a_listener_they_are_refused_then)
 {
 	NewHost host(2022, false);
-	host.come_up();
-	const UniqueFd early = host.knock();
-	BOOST_TEST(host.answer(early, 200ms) == -1);
+	const UniqueFd early = host.early();
 	host.end();
 	BOOST_TEST(host.answer(early, before_the_next_syn - 200ms) ==
 	    ECONNREFUSED);
@@ -142,9 +145,7 @@ BOOST_AUTO_TEST_CASE(many_at_once)
 BOOST_AUTO_TEST_CASE(rules_anew_leave_queues_alone)
 {
 	NewHost host(2022, false);
-	host.come_up();
-	const UniqueFd early = host.knock();
-	BOOST_TEST(host.answer(early, 100ms) == -1);
+	const UniqueFd early = host.early();
 	must(host.world.beta.in([] {
 		return QueueRules(new_spec("eth0", 574, 2022)).install();
 	}));
@@ -156,9 +157,7 @@ BOOST_AUTO_TEST_CASE(rules_anew_leave_queues_alone)
 BOOST_AUTO_TEST_CASE(they_can_be_dropped)
 {
 	NewHost host(2022, false);
-	host.come_up();
-	const UniqueFd early = host.knock();
-	BOOST_TEST(host.answer(early, 200ms) == -1);
+	const UniqueFd early = host.early();
 	host.end(false);
 	BOOST_TEST(host.answer(early, before_the_next_syn - 400ms) == -1);
 }
