@@ -7,8 +7,7 @@
 lab_up
 login a vip
 protected_again
-lab exec beta -- bash -c 'kill "$(</run/sshd.pid)"'
-check "beta's sshd ends" within 5 eval '! lab exec beta -- pgrep -x sshd-adopt'
+end_sshd beta
 login b vip
 # SESSION NAME: what alpha says of it.
 of_alpha() {

@@ -4,20 +4,10 @@
 # they had: also where the name of the agent's socket is taken, by another one.
 . "$(dirname "$0")/lib.bash"
 . "$top/regress/e2e/master.bash"
+. "$top/regress/e2e/desktop.bash"
 cd "$scratch"
 lab_up --set sshd.X11Forwarding=yes
-ssh-keygen -q -t ed25519 -N '' -C 'key of the agent' -f akey
-lab exec client -- ssh-agent -a "$scratch/agent" -D >/dev/null &
-check "agent" within 5 test -S agent
-SSH_AUTH_SOCK=$scratch/agent ssh-add -q akey
-# An X server of sorts: takes connections, says nothing.
-lab exec client -- python3 -c '
-import socket
-s = socket.create_server(("127.0.0.1", 6077))
-while True:
-    c, _ = s.accept()
-    print("connection", flush=True)
-    c.close()' >x11.out 2>/dev/null &
+desktop
 log_in() {
 	local n=$1
 	shift

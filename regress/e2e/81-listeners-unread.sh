@@ -27,14 +27,7 @@ unsent() {
 		awk '{ n += $2 } END { exit !(n > 400000) }'
 }
 # Wherever it is stopped, the channel has some of its window of 2 MB left, or none.
-stopped_early() {
-	lab exec client -- kill -STOP "$ssh_pid"
-	within 1 unsent || {
-		lab exec client -- kill -CONT "$ssh_pid"
-		return 1
-	}
-}
-check "much is on its way" within 30 stopped_early
+check "much is on its way" within 30 stopped_where client "$ssh_pid" unsent
 crash_serving
 check "it is adopted" within 10 log_has beta jeebsd.log "takeover done: 1 of 1"
 lab exec client -- kill -CONT "$ssh_pid"

@@ -51,14 +51,8 @@ pty a 'expect 5000 pid-([0-9]+)-'
 sshd=$(jq -r .group <<<"$pty_answer")
 # Wherever it is stopped, the client's window of 2 MB has some packets of it left, or
 # none: until that is more than TCP takes at first.
-stopped_early() {
-	lab exec alpha -- kill -STOP "$sshd"
-	within 1 eval '(($(unread) > 50000))' || {
-		lab exec alpha -- kill -CONT "$sshd"
-		return 1
-	}
-}
-check "a window full of it is unread" within 30 stopped_early
+check "a window full of it is unread" within 30 stopped_where alpha "$sshd" \
+	eval '(($(unread) > 50000))'
 victim=alpha survivor=beta
 lab crash alpha
 check "takeover" within 10 log_has beta jeebsd.log "takeover done: 3 of 3"

@@ -104,6 +104,12 @@ restart_jeebsd() {
 	start_jeebsd "$1" 'kill -KILL "$(</run/jeebsd.pid)" "${@:2}"' "${@:2}"
 }
 
+# end_sshd HOST: on purpose, and sshd-adopt with it.
+end_sshd() {
+	lab exec "$1" -- bash -c 'kill "$(</run/sshd.pid)"'
+	check "$1's sshd ends" within 5 eval "! lab exec $1 -- pgrep -x sshd-adopt"
+}
+
 # build_ahead PROGRAM CLOCK: a clock that PROGRAM has if it is started by what follows
 # LD_PRELOAD=$scratch/ahead.so, and that set_ahead SECONDS moves at once.
 build_ahead() {

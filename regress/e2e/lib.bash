@@ -219,6 +219,15 @@ within() {
 	done
 }
 
+# stopped_where HOST PID CMD...: the process stands still, and CMD succeeds; or it goes on.
+stopped_where() {
+	lab exec "$1" -- kill -STOP "$2"
+	within 1 "${@:3}" || {
+		lab exec "$1" -- kill -CONT "$2"
+		return 1
+	}
+}
+
 # No login on the survivor: what lives there was adopted.
 no_login_on_survivor() {
 	if log_has "$survivor" sshd.log 'Accepted publickey'; then

@@ -28,3 +28,11 @@ sys.exit(subprocess.run(command, stdin=end, stdout=end).returncode)' "$path" \
 		"$scratch/stop" ${3-} >"$scratch/stream-$name.out" 2>&1 &
 	stream_job[$name]=$!
 }
+
+# nothing_ended FILTER: of what the capture "far" has from there, no reset, and no end
+# before the streams were told to. A last ACK that is sent twice may meet no socket.
+nothing_ended() {
+	is "resets, and ends before those of the streams" "$(captured far "$1" |
+		grep 'Flags \[[^]]*[RF]' |
+		awk -v t="$(stat -c %.Y "$scratch/stop")" '$1 < t' | wc -l)" 0
+}

@@ -5,8 +5,7 @@
 # an_hour_later says so.
 rotation_up() {
 	build_ahead sshd-adopt CLOCK_BOOTTIME
-	lab exec beta -- bash -c 'kill "$(</run/sshd.pid)"'
-	check "beta's sshd ends" within 5 eval '! lab exec beta -- pgrep -x sshd-adopt'
+	end_sshd beta
 	LD_PRELOAD=$scratch/ahead.so start_sshd beta
 	check "sshd-adopt is back" within 10 eval \
 		'(($(lab exec beta -- grep -c "adopt.sock: connected" /var/log/jeebsd.log) == 2))'
